@@ -1,0 +1,130 @@
+"""The interpreter that actions run in: a child of the Worker, which keeps its variables between actions."""
+
+from __future__ import annotations
+
+import ast
+import contextlib
+import io
+import linecache
+import os
+import struct
+import sys
+import traceback
+from typing import Any
+
+MAX_VALUE = 4000
+MAX_FIGURES = 10
+MAX_TRACEBACK = 6000
+
+
+def serve(commands: int, results: int, root: str) -> None:
+    """Run action after action: code comes in with its length before it, a JSON object goes out the same way."""
+    import json
+    import site
+
+    site.main()
+    sys.path.insert(0, root)
+    from codeact_sandbox.helpers import HELPERS, Finished
+
+    namespace: dict[str, Any] = {"__name__": "__main__", "__builtins__": __builtins__, **HELPERS}
+    number = 0
+    while True:
+        header = _read(commands, 4)
+        if header is None:
+            return
+        code = _read(commands, struct.unpack("I", header)[0])
+        if code is None:
+            return
+        number += 1
+        answer = json.dumps(
+            _run(code.decode("utf-8", "surrogatepass"), f"<action {number}>", namespace, Finished)
+        ).encode()
+        _write(results, struct.pack("I", len(answer)) + answer)
+
+
+def _run(code: str, name: str, namespace: dict[str, Any], finished: type[BaseException]) -> dict[str, Any]:
+    outcome: dict[str, Any] = {"value": "", "failure": None, "finished": None}
+    linecache.cache[name] = (len(code), None, code.splitlines(keepends=True), name)
+    try:
+        outcome["value"] = _evaluate(code, name, namespace)
+    except finished as end:
+        outcome["finished"] = str(end)
+    except SystemExit as end:
+        if end.code not in (None, 0):
+            outcome["failure"] = {
+                "type": "SystemExit",
+                "message": str(end.code),
+                "traceback": f"SystemExit: {end.code}",
+            }
+    except BaseException as error:  # noqa: BLE001 - whatever an action raises is what it came to
+        outcome["failure"] = _describe(error)
+    outcome["figures"] = _figures()
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(Exception):  # an action may have closed or replaced it
+            stream.flush()
+    return outcome
+
+
+def _evaluate(code: str, name: str, namespace: dict[str, Any]) -> str:
+    """Run a module; if it ends in an expression, its value's `repr`, bounded."""
+    tree = ast.parse(code, name)
+    last = tree.body.pop() if tree.body and isinstance(tree.body[-1], ast.Expr) else None
+    exec(compile(tree, name, "exec"), namespace)  # noqa: S102 - what this program is for
+    if not isinstance(last, ast.Expr):
+        return ""
+    value = eval(compile(ast.Expression(last.value), name, "eval"), namespace)  # noqa: S307
+    if value is None:
+        return ""
+    namespace["_"] = value
+    text = value if isinstance(value, str) else repr(value)
+    return text if len(text) <= MAX_VALUE else f"{text[:MAX_VALUE]} [... {len(text) - MAX_VALUE} characters left out]"
+
+
+def _describe(error: BaseException) -> dict[str, str]:
+    """The exception, with its traceback from the action's first line on."""
+    frames = error.__traceback__
+    while frames is not None and frames.tb_frame.f_code.co_filename == __file__:
+        frames = frames.tb_next
+    lines = traceback.format_exception(type(error), error.with_traceback(frames), frames)
+    text = "".join(lines)
+    if len(text) > MAX_TRACEBACK:
+        text = f"{text[: MAX_TRACEBACK // 2]}\n[...]\n{text[-MAX_TRACEBACK // 2 :]}"
+    try:
+        message = str(error)
+    except Exception:  # noqa: BLE001 - its own __str__ may fail
+        message = "(its message cannot be shown)"
+    return {"type": type(error).__name__, "message": message[:MAX_VALUE], "traceback": text}
+
+
+def _figures() -> list[dict[str, str]]:
+    """The matplotlib figures that were left open, as PNG, and closed then."""
+    pyplot = sys.modules.get("matplotlib.pyplot")
+    if pyplot is None:
+        return []
+    import base64
+
+    pictures = []
+    for number in pyplot.get_fignums()[:MAX_FIGURES]:
+        buffer = io.BytesIO()
+        try:
+            pyplot.figure(number).savefig(buffer, format="png", bbox_inches="tight")
+        except Exception:  # noqa: BLE001, S112 - a figure that cannot be drawn is no reason to lose the rest
+            continue
+        pictures.append({"name": f"figure-{number}.png", "data": base64.b64encode(buffer.getvalue()).decode()})
+    pyplot.close("all")
+    return pictures
+
+
+def _read(descriptor: int, size: int) -> bytes | None:
+    data = b""
+    while len(data) < size:
+        piece = os.read(descriptor, size - len(data))
+        if not piece:
+            return None
+        data += piece
+    return data
+
+
+def _write(descriptor: int, data: bytes) -> None:
+    while data:
+        data = data[os.write(descriptor, data) :]

@@ -1,0 +1,17 @@
+#!/usr/bin/env bash
+# Runs pytest with coverage. What tests need beyond Python is set up where that is possible; where it is not, those
+# tests skip and say why. Ends with pytest's own closing line.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+. scripts/common.sh
+
+scripts/system.sh test
+scripts/docker-engine.sh start || echo "No Docker engine could be started: tests that need one skip."
+.venv/bin/codeact model pull </dev/null || echo "The embedded model could not be fetched: tests that need it skip."
+
+say "pytest"
+.venv/bin/coverage erase
+status=0
+.venv/bin/coverage run -m pytest "$@" </dev/null || status=$?
+.venv/bin/coverage combine --quiet || true
+exit "$status"

@@ -1,0 +1,115 @@
+"""What a run tells while it goes on: to the terminal, to `--json`, to the editor and to the journal.
+
+Every event is a frozen dataclass; `wire` turns it into JSON. The names below are part of the contract of `--json`
+(see docs/json.md) and change only with `SCHEMA_VERSION`.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from codeact.evidence import Evidence, Proposal
+from codeact.trajectory import Artifact, Completion, Message, Rejected, Sampling, Step, Task, TestReport, Usage
+
+SCHEMA_VERSION = 1
+
+Status = Literal["verified", "unverified", "answered", "failed", "cancelled"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunStarted:
+    """A run begins."""
+
+    run: str
+    task: Task
+    workspace: str
+    model: str = ""
+    sandbox: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Progress:
+    """What is being done now, in a few words ("running the tests")."""
+
+    message: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class SnapshotTaken:
+    """The workspace was frozen; `left_out` names files that may hold secrets."""
+
+    tree: str
+    files: int
+    left_out: tuple[Rejected, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class TestsRan:
+    """A test run ended. `phase` says what for."""
+
+    __test__ = False
+
+    phase: Literal["before", "proof-before", "proof-after", "check"]
+    report: TestReport
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelText:
+    """Some more of what the model is writing; for showing only, never recorded."""
+
+    text: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelAnswered:
+    """A request to the model came back.
+
+    Attributes:
+        kept: how many messages of the request before this one begin this one too.
+        added: the messages after those.
+        sampling: how the model was asked.
+        completion: what it answered.
+    """
+
+    kept: int
+    added: tuple[Message, ...]
+    sampling: Sampling
+    completion: Completion
+
+
+@dataclass(frozen=True, kw_only=True)
+class StepTaken:
+    """One step is complete."""
+
+    step: Step
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunEnded:
+    """A run is over.
+
+    Attributes:
+        run: its id.
+        status: how it ended.
+        message: one sentence why.
+        diff: unified diff of the proposal, empty without one.
+        answer: the model's final words, if it was asked for some.
+        artifacts: what the run made beside the answer.
+        evidence: the proof, or the failed attempt at one.
+        proposal: what is proposed, None without one.
+        usage: what the model cost.
+        seconds: wall time of the run.
+    """
+
+    run: str
+    status: Status
+    message: str
+    diff: str = ""
+    answer: str = ""
+    artifacts: tuple[Artifact, ...] = ()
+    evidence: Evidence | None = None
+    proposal: Proposal | None = None
+    usage: Usage = Usage()
+    seconds: float = 0.0
+
+
+Event = RunStarted | Progress | SnapshotTaken | TestsRan | ModelText | ModelAnswered | StepTaken | RunEnded

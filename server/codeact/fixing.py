@@ -1,0 +1,138 @@
+"""The fix task: which tests fail, what is known about each, and when a failure counts as mended."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+
+from codeact_sandbox.helpers import HELPERS, describe
+
+from codeact.agent import Assignment, Verdict
+from codeact.answers import interpret
+from codeact.briefs import describe_failures, describe_observation, fix_brief
+from codeact.facts import Facts, collect_facts
+from codeact.protected import protected
+from codeact.sandboxes.base import Sandbox
+from codeact.settings import Limits
+from codeact.snapshot import Snapshot, list_files, read_file
+from codeact.testing import Selection, regressions, run_tests
+from codeact.trajectory import FAILING, FileState, Outcome, Task, TestReport, TestResult
+
+
+def matching(report: TestReport, tests: Sequence[str]) -> tuple[TestResult, ...]:
+    """The results that the names in `tests` (node ids, files, folders, bare names) mean; all of them if it is empty."""
+    if not tests:
+        return report.results
+    return tuple(result for result in report.results if any(_means(name, result.node_id) for name in tests))
+
+
+def _means(name: str, node_id: str) -> bool:
+    name = name.removeprefix("./").rstrip("/")
+    inside = node_id.startswith((f"{name}::", f"{name}/", f"{name}["))
+    return node_id == name or inside or node_id.partition("[")[0].endswith(f"::{name}")
+
+
+def test_files(report: TestReport) -> frozenset[str]:
+    """The files in which pytest found tests; not those in which it found doctests only, which are product code."""
+    places = (result.node_id.partition("[")[0].partition("::") for result in report.results)
+    return frozenset(path for path, _, name in places if "." not in name)
+
+
+def is_mended(target: TestResult, report: TestReport) -> bool:
+    """Whether a test that failed passes now; a file that could not be collected must pass with all its tests."""
+    found = [result for result in report.results if result.node_id == target.node_id]
+    if not found and "::" not in target.node_id:
+        found = [result for result in report.results if result.node_id.startswith(f"{target.node_id}::")]
+        return bool(found) and not any(result.outcome in FAILING for result in found)
+    return bool(found) and all(result.outcome is Outcome.PASSED for result in found)
+
+
+@dataclass
+class Repair:
+    """The work on one snapshot: what the tests said before, and what has been mended in the view so far."""
+
+    task: Task
+    snapshot: Snapshot
+    sandbox: Sandbox
+    limits: Limits
+    before: TestReport
+    mended: list[TestResult] = field(default_factory=list)
+    files: dict[str, FileState | None] = field(default_factory=dict)
+    rewritten_tests: dict[str, FileState | None] = field(default_factory=dict)
+
+    def targets(self) -> tuple[TestResult, ...]:
+        """What the task asks to mend."""
+        return tuple(result for result in matching(self.before, self.task.tests) if result.outcome in FAILING)
+
+    def is_protected(self, path: str) -> bool:
+        """Whether a path is a test or test configuration, which only the snapshot defines."""
+        return protected(path, self._tests, self._existing)
+
+    async def facts(self, target: TestResult) -> Facts:
+        """Run one failing test again, traced, and gather what is known about it."""
+        report = await run_tests(self.sandbox, Selection(tests=(target.node_id,), trace=True), self.limits)
+        traced = next((result for result in report.failing if result.node_id == target.node_id), target)
+        return collect_facts(traced, self._read, self.is_protected)
+
+    def assignment(self, facts: Facts, size: int) -> Assignment:
+        """What the agent is told about a target, and how its work is judged."""
+        return Assignment(
+            brief=fix_brief(facts, helpers=describe(), instruction=self.task.instruction, size=size),
+            interpret=lambda block: interpret(block, facts.suspects, tuple(HELPERS)),
+            describe=describe_observation,
+            restart=self.take_back,
+            check=lambda: self.check(facts.target),
+        )
+
+    async def check(self, target: TestResult) -> Verdict:
+        """Judge the view: tests put back, then the target, then everything that passed before or was mended since."""
+        changes = (await self.sandbox.changes()).files
+        given = {path: state for path, state in changes.items() if self.is_protected(path)}
+        note = ""
+        if given:
+            self.rewritten_tests = given
+            await self.sandbox.write({path: read_file(self.snapshot, path) for path in given})
+            note = f"{', '.join(given)}: tests and test configuration stay as they are; your change was taken back.\n"
+        own = {path: state for path, state in changes.items() if path not in given}
+        if own == self.files:
+            return Verdict(passed=False, score=-0.5, text=note + "No file of the project was changed by this.")
+        report = await run_tests(self.sandbox, Selection(tests=(target.node_id,)), self.limits)
+        if not is_mended(target, report):
+            text = f"{note}The test still fails:\n{describe_failures(report, report.failing)}"
+            return Verdict(passed=False, score=_nearness(report), text=text, report=report)
+        suite = await run_tests(self.sandbox, Selection(), self.limits)
+        broken = regressions(self.before, suite)
+        unmended = [mended.node_id for mended in self.mended if not is_mended(mended, suite)]
+        if broken or unmended:
+            worse = [result for result in suite.failing if result.node_id in {*broken, *unmended}]
+            text = f"{note}{target.node_id} passes now, but others are worse:\n{describe_failures(suite, worse)}"
+            return Verdict(passed=False, score=0.5, text=text, report=suite)
+        self.files = dict(own)
+        self.mended += [result for result in self.targets() if is_mended(result, suite) and result not in self.mended]
+        return Verdict(passed=True, score=1.0, report=suite)
+
+    async def take_back(self) -> None:
+        """Put the view to what has been mended so far, without the failed attempts since."""
+        await self.sandbox.restore()
+        await self.sandbox.write(self.files)
+
+    @cached_property
+    def _tests(self) -> frozenset[str]:
+        return test_files(self.before)
+
+    @cached_property
+    def _existing(self) -> frozenset[str]:
+        return frozenset(list_files(self.snapshot))
+
+    def _read(self, path: str) -> str | None:
+        state = self.files[path] if path in self.files else read_file(self.snapshot, path)
+        return state.content.decode("utf-8", "replace") if state else None
+
+
+def _nearness(report: TestReport) -> float:
+    """How near a failing candidate is: an assertion that fails is nearer than code that does not load."""
+    if not report.results:
+        return 0.0
+    assertion = all(
+        "AssertionError" in result.message or result.message.startswith("assert") for result in report.failing
+    )
+    return 0.2 if assertion else 0.1

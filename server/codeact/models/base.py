@@ -1,0 +1,40 @@
+"""What the core knows of a model."""
+
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+from codeact.trajectory import Completion, Message, Sampling
+
+Listener = Callable[[str], None]
+
+
+class Model(Protocol):
+    """A conversation partner.
+
+    Attributes:
+        name: what the journal and the user see, e.g. `local:qwen2.5-coder-1.5b` or `gpt-5`.
+        context: tokens that prompt and answer may have together.
+        schedule: how to ask on the first, second, ... turn; when it is used up, the agent gives up. A small model is
+            asked for several diverse samples, since repeating it at temperature 0 repeats its mistake.
+    """
+
+    name: str
+    context: int
+    schedule: tuple[Sampling, ...]
+
+    async def sample(
+        self, messages: Sequence[Message], sampling: Sampling, on_text: Listener | None = None
+    ) -> Completion:
+        """Ask for answers to a conversation.
+
+        Args:
+            messages: the conversation, system message first, user message last.
+            sampling: how many answers, and how.
+            on_text: called with each piece of the first answer as it arrives.
+
+        Raises:
+            ModelUnavailable: the endpoint does not answer, also after retries.
+            ModelRefused: it answers that it will not (key, model name, quota).
+            ContextTooLong: the conversation does not fit.
+        """
+        ...

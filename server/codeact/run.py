@@ -1,0 +1,230 @@
+"""The walk of a request, from what was asked to a proven proposal.
+
+Read `run_task` and `_fix`: workspace, snapshot, sandbox, tests, model, proof, journal. Each step is one call into a
+part that knows nothing of the others.
+"""
+
+import asyncio
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, AsyncExitStack
+from dataclasses import dataclass, field, replace
+
+from codeact.agent import Ending, work
+from codeact.errors import CodeActError, SettingsError
+from codeact.events import Event, Progress, RunEnded, RunStarted, SnapshotTaken, Status, TestsRan
+from codeact.evidence import Proposal
+from codeact.fixing import Repair, matching
+from codeact.journal import Journal, create_journal, new_run_id
+from codeact.models import open_model
+from codeact.models.base import Model
+from codeact.proposal import make_proposal, separate, stat, unified_diff
+from codeact.settings import Settings
+from codeact.snapshot import Snapshot, keep, open_snapshot, read_file, take_snapshot
+from codeact.testing import Selection, run_tests
+from codeact.trajectory import Completion, FileChange, Outcome, Task, TaskKind, TestReport, TestResult, Usage
+from codeact.verify import Bench, find_bench, open_bench, prove
+
+Listener = Callable[[Event], None]
+
+
+@dataclass(frozen=True)
+class Recording:
+    """What an earlier run started from and was answered: enough to walk its way again."""
+
+    tree: str
+    completions: Sequence[Completion]
+
+
+async def run_task(
+    task: Task,
+    settings: Settings,
+    *,
+    buffers: Mapping[str, str] | None = None,
+    on_event: Listener = lambda _: None,
+    recorded: Recording | None = None,
+) -> RunEnded:
+    """Do a task and tell how it ended; the workspace is only read.
+
+    Cancelling the caller's asyncio task ends the sandbox and the run; its journal says so.
+
+    Args:
+        task: what was asked.
+        settings: how to do it, and where.
+        buffers: unsaved texts of the editor, by path relative to the workspace.
+        on_event: hears everything as it happens.
+        recorded: repeats an earlier run's snapshot and answers instead of taking and asking for new ones.
+
+    Raises:
+        CodeActError: the machinery failed; the journal has the reason.
+    """
+    if task.kind is not TaskKind.FIX:
+        raise SettingsError(f"CodeAct cannot do '{task.kind}' tasks yet; it can fix failing tests: codeact fix.")
+    run = new_run_id()
+    secrets = [settings.model.api_key.value] if settings.model.api_key else []
+    with create_journal(settings, run, secrets) as journal:
+        walk = _Walk(task, settings, run, journal, on_event)
+        walk.tell(RunStarted(run=run, task=task, workspace=str(settings.workspace)))
+        try:
+            async with asyncio.timeout(settings.budget.timeout):
+                return await _fix(walk, buffers or {}, recorded)
+        except TimeoutError:
+            return walk.end("failed", f"No verified fix within {settings.budget.timeout:.0f} s.")
+        except asyncio.CancelledError:
+            walk.end("cancelled", "Cancelled.")
+            raise
+        except CodeActError as error:
+            walk.end("failed", str(error))
+            raise
+
+
+async def _fix(walk: "_Walk", buffers: Mapping[str, str], recorded: Recording | None) -> RunEnded:
+    """Mend what fails, one failing test after the other, and prove all of it together."""
+    snapshot = await _freeze(walk, buffers, recorded)
+    async with AsyncExitStack() as stack:
+        bench = await find_bench(walk.settings, walk.run)
+        sandbox = await stack.enter_async_context(open_bench(bench, snapshot))
+        walk.say("running the tests")
+        before = await run_tests(sandbox, Selection(), walk.settings.sandbox.limits)
+        walk.tell(TestsRan(phase="before", report=before))
+        repair = Repair(walk.task, snapshot, sandbox, walk.settings.sandbox.limits, before)
+        if not repair.targets():
+            return _nothing_to_fix(walk, before)
+        model = await stack.enter_async_context(_open_model(walk, recorded))
+        for target in repair.targets():
+            await _mend(walk, repair, target, model)
+    return await _propose(walk, repair, bench)
+
+
+async def _freeze(walk: "_Walk", buffers: Mapping[str, str], recorded: Recording | None) -> Snapshot:
+    walk.say("taking a snapshot of the workspace")
+    if recorded:
+        snapshot = await asyncio.to_thread(open_snapshot, walk.settings, recorded.tree)
+    else:
+        snapshot = await asyncio.to_thread(take_snapshot, walk.settings, buffers)
+    await asyncio.to_thread(keep, snapshot, walk.run)
+    walk.tell(SnapshotTaken(tree=snapshot.tree, files=snapshot.files, left_out=snapshot.left_out))
+    return snapshot
+
+
+def _open_model(walk: "_Walk", recorded: Recording | None) -> AbstractAsyncContextManager[Model]:
+    return open_model(walk.settings, recorded=recorded.completions if recorded else None, on_progress=walk.say)
+
+
+async def _mend(walk: "_Walk", repair: Repair, target: TestResult, model: Model) -> None:
+    """Let the agent work on one failing test, unless mending another has mended it too."""
+    if target in repair.mended:
+        return
+    walk.say(f"looking at {target.node_id}")
+    facts = await repair.facts(target)
+    assignment = repair.assignment(facts, size=min(model.context * 2 // 5, 40_000))
+    walk.say(f"asking {model.name} about {target.node_id}")
+    outcome = await work(assignment, model, repair.sandbox, walk.settings.budget, walk.tell)
+    walk.usage += outcome.usage
+    if outcome.ending is not Ending.SOLVED:
+        walk.unsolved[target.node_id] = outcome.ending
+        await repair.take_back()
+
+
+async def _propose(walk: "_Walk", repair: Repair, bench: Bench) -> RunEnded:
+    """Make a proposal of what was mended and prove it; without any, offer changed tests as unproven, if there are."""
+    snapshot = repair.snapshot
+    changes = [FileChange(path, read_file(snapshot, path), after) for path, after in repair.files.items()]
+    rewritten = [FileChange(path, read_file(snapshot, path), after) for path, after in repair.rewritten_tests.items()]
+    unproven = () if changes else rewritten
+    proposal = make_proposal(walk.run, snapshot.tree, [*changes, *unproven], repair.is_protected)
+    if not changes:
+        return _no_fix(walk, proposal)
+    walk.say("proving the fix in a fresh sandbox")
+    evidence = await prove(
+        bench,
+        snapshot,
+        changes,
+        repair.mended,
+        repair.before,
+        lambda report: walk.tell(TestsRan(phase="proof-after", report=report)),
+    )
+    proposal = replace(proposal, evidence=evidence)
+    if not evidence.verified:
+        return walk.end("unverified", f"A fix was found but not proven: {' '.join(evidence.reasons)}", proposal)
+    return walk.end("verified", summary(proposal, len(repair.targets())), proposal)
+
+
+def _no_fix(walk: "_Walk", proposal: Proposal) -> RunEnded:
+    reasons = "; ".join(f"{node_id}: {ending}" for node_id, ending in walk.unsolved.items())
+    if proposal.unproven:
+        return walk.end(
+            "unverified",
+            "No fix of the code was found. The model would change tests instead: that proves nothing, so look closely "
+            f"before you accept it. ({reasons})",
+            proposal,
+        )
+    return walk.end("failed", f"No verified fix. {reasons}.")
+
+
+def _nothing_to_fix(walk: "_Walk", before: TestReport) -> RunEnded:
+    chosen = matching(before, walk.task.tests)
+    if before.problem:
+        return walk.end("failed", before.problem)
+    if not chosen:
+        return walk.end(
+            "failed", f"No test matches {', '.join(walk.task.tests)}. Name a path or a node id as pytest does."
+        )
+    count = len(chosen)
+    skipped = count - sum(result.outcome is Outcome.PASSED for result in chosen)
+    note = f" ({skipped} skipped or expected to fail)" if skipped else ""
+    return walk.end("answered", f"Nothing to fix: no test fails among {count}{note}.")
+
+
+def summary(proposal: Proposal, wanted: int) -> str:
+    """What is proven, in one line: for instance "fixes 2 tests, 31 others still pass, proven in a fresh sandbox"."""
+    evidence = proposal.evidence
+    if evidence is None:
+        return f"not proven · {stat(proposal.patches)}"
+    fixed = len(evidence.targets)
+    others = evidence.after.counts.get(Outcome.PASSED, 0) - fixed
+    of_wanted = f" of {wanted}" if fixed < wanted else ""
+    return (
+        f"fixes {fixed}{of_wanted} test{'s' * (max(fixed, wanted) != 1)}, {max(others, 0)} others still pass, "
+        f"proven in a fresh sandbox · {stat(proposal.patches)}"
+    )
+
+
+@dataclass
+class _Walk:
+    """What goes along on the whole walk: who asked for what, who listens, what it has cost."""
+
+    task: Task
+    settings: Settings
+    run: str
+    journal: Journal
+    on_event: Listener
+    usage: Usage = Usage()
+    unsolved: dict[str, str] = field(default_factory=dict)
+    began: float = field(default_factory=time.monotonic)
+
+    def tell(self, event: Event) -> None:
+        self.journal.record(event)
+        self.on_event(event)
+
+    def say(self, message: str) -> None:
+        self.on_event(Progress(message=message))
+
+    def end(self, status: Status, message: str, proposal: Proposal | None = None) -> RunEnded:
+        if proposal and proposal.evidence:
+            self.journal.append("evidence", proposal.evidence)
+        if proposal and (proposal.patches or proposal.unproven):
+            self.journal.append("proposal", proposal)
+        shown = proposal and (proposal if proposal.patches else separate(proposal))
+        ended = RunEnded(
+            run=self.run,
+            status=status,
+            message=message,
+            diff=unified_diff(shown) if shown else "",
+            evidence=proposal.evidence if proposal else None,
+            proposal=proposal,
+            usage=self.usage,
+            seconds=time.monotonic() - self.began,
+        )
+        self.tell(ended)
+        return ended

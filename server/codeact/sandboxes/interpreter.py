@@ -1,0 +1,124 @@
+"""Which Python runs the workspace's code, and which folders of the host it needs."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from codeact.errors import SandboxUnavailable, SettingsError
+from codeact.sandboxes.base import Interpreter
+from codeact.settings import Settings
+
+ENVIRONMENTS = (".venv", "venv", "env")
+SYSTEM = (Path("/usr"), Path("/bin"), Path("/lib"), Path("/lib64"), Path("/sbin"))
+QUESTION = """
+import importlib.util, json, os, site, sys, sysconfig
+paths = [path for path in sys.path if path]
+print(json.dumps({
+    "version": list(sys.version_info[:2]),
+    "prefixes": [sys.prefix, sys.exec_prefix, sys.base_prefix, sys.base_exec_prefix],
+    "paths": paths,
+    "pytest": importlib.util.find_spec("pytest") is not None,
+}))
+"""
+
+
+def find_interpreter(settings: Settings) -> Interpreter:
+    """The Python for a workspace: the one that the settings name, else the workspace's own, else one that has pytest.
+
+    Raises:
+        SettingsError: the one that the settings name does not work.
+        SandboxUnavailable: there is none.
+    """
+    if settings.sandbox.python:
+        chosen = Path(settings.sandbox.python).expanduser().absolute()
+        facts = _ask(chosen)
+        if facts is None:
+            raise SettingsError(f"The interpreter {chosen} does not run. Name another one: --python PATH")
+        return _interpreter(chosen, facts, settings.workspace)
+    for executable in _own(settings.workspace):
+        if facts := _ask(executable):
+            return _interpreter(executable, facts, settings.workspace)
+    found = [(executable, facts) for executable in _others() if (facts := _ask(executable))]
+    found.sort(key=lambda pair: not pair[1]["pytest"])
+    if not found:
+        raise SandboxUnavailable(
+            "No Python was found for the workspace. Make a .venv in it, or name one: --python PATH"
+        )
+    return _interpreter(*found[0], settings.workspace)
+
+
+def _own(workspace: Path) -> Iterator[Path]:
+    """The workspace's virtual environment: in it, or the one that the terminal has activated."""
+    for name in ENVIRONMENTS:
+        if (workspace / name / "pyvenv.cfg").is_file():
+            yield workspace / name / "bin" / "python"
+    active = os.environ.get("VIRTUAL_ENV")
+    if active and Path(active) != Path(sys.prefix):
+        yield Path(active) / "bin" / "python"
+
+
+def _others() -> Iterator[Path]:
+    for name in ("python3", "python"):
+        if found := shutil.which(name):
+            yield Path(found)
+    yield Path(sys.executable)
+
+
+def _ask(executable: Path) -> dict[str, Any] | None:
+    """What an interpreter says of itself; None if it does not run."""
+    try:
+        answer = subprocess.run(
+            [executable, "-I", "-c", QUESTION], capture_output=True, timeout=20, check=True, stdin=subprocess.DEVNULL
+        )
+        facts: dict[str, Any] = json.loads(answer.stdout)
+    except (OSError, subprocess.SubprocessError, ValueError):
+        return None
+    return facts
+
+
+def _interpreter(executable: Path, facts: dict[str, Any], workspace: Path) -> Interpreter:
+    real = _without_shim(executable, facts)
+    folders = _folders(real, facts, workspace)
+    home = Path.home()
+    if any(home == folder or folder in home.parents for folder in folders):
+        raise SettingsError(
+            f"The interpreter {real} lives in a folder that holds your home folder, which a sandbox must not show. "
+            "Make a .venv in the workspace, or name another one: --python PATH"
+        )
+    return Interpreter(executable=real, version=(facts["version"][0], facts["version"][1]), folders=folders)
+
+
+def _without_shim(executable: Path, facts: dict[str, Any]) -> Path:
+    """The interpreter itself where a version manager put a script in its place (pyenv, asdf)."""
+    bin_folder = Path(facts["prefixes"][0]) / "bin"
+    if executable.parent == bin_folder:
+        return executable
+    version = f"python{facts['version'][0]}.{facts['version'][1]}"
+    for name in ("python3", "python", version):
+        if (bin_folder / name).exists():
+            return bin_folder / name
+    return executable
+
+
+def _folders(executable: Path, facts: dict[str, Any], workspace: Path) -> tuple[Path, ...]:
+    """The folders to show: prefixes, module search path, and the chain of links behind the executable."""
+    wanted = [Path(prefix) for prefix in facts["prefixes"]]
+    wanted += [Path(path) for path in facts["paths"] if Path(path).is_dir()]
+    link = executable
+    while link.is_symlink():
+        link = link.parent / link.readlink()
+        wanted.append(link.parent.parent)
+    wanted += [folder.resolve() for folder in wanted]
+    chosen: list[Path] = []
+    for folder in sorted({Path(os.path.normpath(folder)) for folder in wanted}, key=lambda path: len(path.parts)):
+        below_system = any(folder == root or root in folder.parents for root in SYSTEM)
+        covered = any(known == folder or known in folder.parents for known in chosen)
+        outside = folder == workspace or (workspace in folder.parents and not (folder / "pyvenv.cfg").exists())
+        if not (below_system or covered or outside) and len(folder.parts) > 1 and folder.exists():
+            chosen.append(folder)
+    return tuple(chosen)

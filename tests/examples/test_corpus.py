@@ -1,0 +1,42 @@
+"""The benchmark's corpus is what it says: each fault shows, and without it every test passes."""
+
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import bugs
+import pytest
+
+BUGS = bugs.load_bugs()
+FIXABLE = [bug for bug in BUGS if bug.kind != "unfixable"]
+LEAST_FIXABLE = 40
+FAILED = (1, 2, -1)  # pytest: tests failed, or could not be collected; or one that never ends
+
+
+def test_the_corpus_is_large_and_mixed() -> None:
+    """There are at least 40 bugs that can be fixed, of all kinds, and some tasks that cannot honestly be done."""
+    assert len(FIXABLE) >= LEAST_FIXABLE
+    assert {bug.kind for bug in BUGS} == {"function", "project", "package", "unfixable"}
+    assert len({bug.shape for bug in FIXABLE}) >= 15
+
+
+@pytest.mark.parametrize("bug", BUGS, ids=lambda bug: bug.name)
+def test_the_fault_shows_and_the_reference_fix_holds(
+    bug: bugs.Bug, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As the model gets it, a visible test fails; without the fault, visible and hidden tests pass."""
+    monkeypatch.setattr(bugs, "TEST_SECONDS", 10.0)
+    faulty, right = tmp_path / "faulty", tmp_path / "right"
+    try:
+        for folder in (faulty, right):
+            folder.mkdir()
+            bugs.write_workspace(bug, folder, faulty=folder == faulty)
+    except bugs.FetchFailed as failure:
+        pytest.skip(str(failure))
+    bugs.write_files(bug.hidden, right)
+    with ThreadPoolExecutor() as pool:
+        (code, output), (right_code, right_output) = pool.map(bugs.run_tests, (faulty, right))
+    assert code in FAILED, output
+    if bug.kind != "unfixable":
+        assert right_code == 0, right_output
+        assert bug.hidden
+        assert not set(bug.hidden) & set(bug.files)
