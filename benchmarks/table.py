@@ -57,7 +57,7 @@ def summarise(trials: Sequence[Trial]) -> list[str]:
     """The totals and medians, one sentence each."""
     fixable = [trial for trial in trials if trial.kind != "unfixable"]
     unfixable = [trial for trial in trials if trial.kind == "unfixable"]
-    lines = [f"Fixed {count(fixable, 'fixed')} of {len(fixable)}" + by_kind(fixable)]
+    lines = [f"Fixed {count(fixable, 'fixed')} of {len(fixable)}" + by_kind(fixable)] if fixable else []
     others = {o: count(fixable, o) for o in ("overfit", "unsound", "failed", "error") if count(fixable, o)}
     if others:
         lines.append("Not fixed: " + ", ".join(f"{number} {outcome}" for outcome, number in others.items()))

@@ -159,7 +159,7 @@ def read_result(output: str, code: int, errors: str) -> tuple[dict[str, Any], st
         return {}, "a line of --json is no JSON"
     last: dict[str, Any] = events[-1] if events else {}
     if last.get("event") != "result" or code not in (0, 1):
-        return {}, f"exit code {code}: {errors.strip()[-300:]}"
+        return {}, f"exit code {code}: {''.join(errors.splitlines()[-1:])[:300]}"
     if (code == 0) != (last["status"] == "verified"):
         return last, f"exit code {code} does not fit the status {last['status']}"
     return last, ""

@@ -90,15 +90,29 @@ class Attempt:
 
 
 async def work(
-    assignment: Assignment, model: Model, sandbox: Sandbox, budget: Budget, tell: Callable[[Event], None]
+    assignment: Assignment,
+    model: Model,
+    sandbox: Sandbox,
+    budget: Budget,
+    tell: Callable[[Event], None],
+    schedule: Sequence[Sampling] | None = None,
 ) -> Outcome:
     """Let the model act until the check passes, it says that it is done, or the budget is used up.
+
+    Args:
+        assignment: what is to be done.
+        model: whom to ask.
+        sandbox: where its actions run.
+        budget: when to give up.
+        tell: hears of every step.
+        schedule: how to ask on each turn; the model's own by default.
 
     Raises:
         ModelError: the model cannot be asked any more.
         SandboxDied: the sandbox is gone.
     """
-    return await _Loop(assignment, model, sandbox, budget, tell).run()
+    turns = (model.schedule if schedule is None else schedule)[: budget.max_steps]
+    return await _Loop(assignment, model, sandbox, budget, tell, turns).run()
 
 
 @dataclass
@@ -110,6 +124,7 @@ class _Loop:
     sandbox: Sandbox
     budget: Budget
     tell: Callable[[Event], None]
+    turns: Sequence[Sampling]
     messages: list[Message] = field(default_factory=list)
     recorded: list[Message] = field(default_factory=list)
     tried: set[tuple[str, ...]] = field(default_factory=set)
@@ -119,7 +134,7 @@ class _Loop:
     async def run(self) -> Outcome:
         self.messages = list(self.assignment.brief)
         empty, ending = 0, Ending.OUT_OF_STEPS
-        for sampling in self.model.schedule[: self.budget.max_steps]:
+        for sampling in self.turns:
             if self.usage.prompt_tokens + self.usage.completion_tokens >= self.budget.max_tokens:
                 return self._end(Ending.OUT_OF_TOKENS)
             completion = await self._think(sampling)

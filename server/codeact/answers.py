@@ -65,7 +65,7 @@ def interpret(code: str, known: Sequence[Definition], helpers: Sequence[str]) ->
     parts = _sort_by_file(tree, known, _named_files(code, known))
     if not parts:
         return code
-    return "\n".join(f"define({path!r}, {_quote(part)})" for path, part in _texts(parts, code).items())
+    return "\n".join(f"define({path!r}, {quote(part)})" for path, part in _texts(parts, code).items())
 
 
 def _sort_by_file(tree: ast.Module, known: Sequence[Definition], named: Sequence[str]) -> dict[str, list[ast.stmt]]:
@@ -128,7 +128,7 @@ def _texts(parts: dict[str, list[ast.stmt]], code: str) -> dict[str, str]:
     return texts
 
 
-def _quote(code: str) -> str:
+def quote(code: str) -> str:
     """A readable literal of the code; `repr` only when its own quotes or backslashes get in the way."""
     return repr(code) if '"""' in code or "\\" in code or code.endswith('"') else f'"""\\\n{code}"""'
 

@@ -12,16 +12,18 @@ from codeact.trajectory import Message, Observation, TestReport, TestResult
 
 MAX_OUTPUT = 2000
 MAX_SHOWN_TESTS = 3
+COMPACT_SIZE = 5_000  # characters of code
+FULL_SIZE = 40_000
 
 
-def fix_brief(facts: Facts, *, helpers: str, instruction: str, size: int) -> tuple[Message, ...]:
+def fix_brief(facts: Facts, *, helpers: str, instruction: str, compact: bool) -> tuple[Message, ...]:
     """The messages that begin a conversation about one failing test.
 
     Args:
         facts: what is known about it.
         helpers: one line for each helper an action may use.
         instruction: what the developer said beside "fix it"; may be empty.
-        size: about how many characters of code may be shown.
+        compact: for a small model: fewer words, and less code.
     """
     trail = "".join(f"\n{line}" for line in facts.trail[1:])
     question = fill(
@@ -30,10 +32,11 @@ def fix_brief(facts: Facts, *, helpers: str, instruction: str, size: int) -> tup
         test_source=facts.test_source or "(not found)",
         error=facts.error,
         trail=f"It goes through:{trail}\n" if trail else "",
-        suspects=show_definitions(facts.suspects, size),
+        suspects=show_definitions(facts.suspects, COMPACT_SIZE if compact else FULL_SIZE),
         instruction=f"The developer says: {instruction}\n" if instruction else "",
     )
-    return Message("system", fill("system", helpers=helpers)), Message("user", question)
+    system = fill("system-compact") if compact else fill("system", helpers=helpers)
+    return Message("system", system), Message("user", question)
 
 
 def show_definitions(definitions: Sequence[Definition], size: int) -> str:

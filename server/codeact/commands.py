@@ -18,7 +18,7 @@ from codeact.errors import ApplyError, SettingsError
 from codeact.events import StepTaken
 from codeact.evidence import Evidence, Proposal
 from codeact.journal import find_run, list_runs, open_journal, read_journal
-from codeact.models import MODELS, installed_models, pull_model
+from codeact.models.pull import PullProgress, installed_models, pull_model
 from codeact.proposal import select, separate, unified_diff
 from codeact.revisit import prove_again, replay_run, verify_run
 from codeact.run import run_task
@@ -171,20 +171,18 @@ def doctor(_: Namespace, settings: Settings, terminal: Terminal) -> int:
 def model(options: Namespace, settings: Settings, terminal: Terminal) -> int:
     """List the embedded models, or fetch one."""
     if options.action == "list":
-        present = installed_models(settings)
-        for name, known in MODELS.items():
-            state = "installed" if name in present else "not installed"
-            terminal.line(f"{name}\t{known.size // 1_000_000} MB\t{state}\t{known.description}")
+        for known in installed_models(settings):
+            state = "installed" if known.file else f"{known.model.size // 1_000_000} MB to fetch"
+            terminal.line(f"{known.model.name}\t{state}\t{known.model.about}")
         return OK
     columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TimeRemainingColumn())
     with Progress(*columns, console=terminal.console) as bar:
-        pulling = bar.add_task("model", total=None)
-        path = pull_model(
-            settings,
-            options.name,
-            lambda done, total: bar.update(pulling, completed=done, total=total),
-            options.source or None,
-        )
+        pulling = bar.add_task("", total=None)
+
+        def move(progress: PullProgress) -> None:
+            bar.update(pulling, description=progress.message, completed=progress.done, total=progress.total)
+
+        path = pull_model(settings, options.name, move, options.source or None)
     terminal.say(f"The model is at {path}.")
     return OK
 

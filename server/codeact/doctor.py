@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from codeact.errors import CodeActError
-from codeact.models import installed_models
+from codeact.models.pull import installed_models
 from codeact.sandboxes import find_interpreter, probe
 from codeact.settings import Settings
 
@@ -22,9 +22,7 @@ class Finding:
 
 def examine(settings: Settings) -> tuple[Finding, ...]:
     """Look at everything a run needs."""
-    return tuple(
-        [*_examine_git(), *_examine_python(settings), *_examine_sandboxes(settings), *_examine_models(settings)]
-    )
+    return (*_examine_git(), *_examine_python(settings), *_examine_sandboxes(settings), *_examine_models(settings))
 
 
 def is_ready(findings: tuple[Finding, ...]) -> bool:
@@ -60,5 +58,5 @@ def _examine_models(settings: Settings) -> Iterator[Finding]:
         key = "with a key" if model.api_key else "without a key"
         yield Finding("model", works=True, detail=f"{model.name} at {model.base_url or 'the default endpoint'}, {key}")
         return
-    names = ", ".join(installed_models(settings))
+    names = ", ".join(known.model.name for known in installed_models(settings) if known.file)
     yield Finding("model", bool(names), names or "no embedded model", "codeact model pull")

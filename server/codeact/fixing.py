@@ -1,21 +1,24 @@
 """The fix task: which tests fail, what is known about each, and when a failure counts as mended."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
-from codeact_sandbox.helpers import HELPERS, describe
-
 from codeact.agent import Assignment, Verdict
-from codeact.answers import interpret
+from codeact.answers import interpret, quote
 from codeact.briefs import describe_failures, describe_observation, fix_brief
 from codeact.facts import Facts, collect_facts
 from codeact.protected import protected
 from codeact.sandboxes.base import Sandbox
+from codeact.search import search_edits
 from codeact.settings import Limits
 from codeact.snapshot import Snapshot, list_files, read_file
 from codeact.testing import Selection, regressions, run_tests
-from codeact.trajectory import FAILING, FileState, Outcome, Task, TestReport, TestResult
+from codeact.trajectory import FAILING, Action, FileState, Outcome, Step, Task, TestReport, TestResult
+from codeact_sandbox.helpers import HELPERS, describe
+
+SEARCH_SECONDS = 30.0
+MAX_BESIDE = 50
 
 
 def matching(report: TestReport, tests: Sequence[str]) -> tuple[TestResult, ...]:
@@ -73,10 +76,10 @@ class Repair:
         traced = next((result for result in report.failing if result.node_id == target.node_id), target)
         return collect_facts(traced, self._read, self.is_protected)
 
-    def assignment(self, facts: Facts, size: int) -> Assignment:
+    def assignment(self, facts: Facts, *, compact: bool) -> Assignment:
         """What the agent is told about a target, and how its work is judged."""
         return Assignment(
-            brief=fix_brief(facts, helpers=describe(), instruction=self.task.instruction, size=size),
+            brief=fix_brief(facts, helpers=describe(), instruction=self.task.instruction, compact=compact),
             interpret=lambda block: interpret(block, facts.suspects, tuple(HELPERS)),
             describe=describe_observation,
             restart=self.take_back,
@@ -109,6 +112,40 @@ class Repair:
         self.files = dict(own)
         self.mended += [result for result in self.targets() if is_mended(result, suite) and result not in self.mended]
         return Verdict(passed=True, score=1.0, report=suite)
+
+    async def search(self, facts: Facts) -> tuple[str, Step | None]:
+        """Try single edits of the suspects, without a model; the first that passes the check becomes a step.
+
+        Returns:
+            What was tried, in words, and the step if one passed.
+        """
+        suspects = [(definition, self._read(definition.path) or "") for definition in facts.suspects if definition.name]
+        names = self._tests_beside(facts.target)
+        patience = min(max(2.0, 3 * facts.target.seconds), self.limits.test_seconds)
+        try:
+            tried, found = await search_edits(self.sandbox, suspects, names, seconds=SEARCH_SECONDS, patience=patience)
+        finally:
+            await self.take_back()
+        for candidate in found:
+            action = Action(f"define({candidate.edit.path!r}, {quote(candidate.definition.source)})")
+            observation = await self.sandbox.execute(action)
+            verdict = await self.check(facts.target)
+            if verdict.passed:
+                thought = f"Of {tried} single edits tried without a model, this one passes: {candidate.edit.what}."
+                seen = replace(observation, tests=verdict.report)
+                return thought, Step(number=0, thought=thought, action=action, observation=seen, afresh=True)
+            await self.take_back()
+        return f"{tried} single edits tried without a model, none passes", None
+
+    def _tests_beside(self, target: TestResult) -> list[str]:
+        """The target, and the tests of its file that passed before and are to pass still."""
+        path = target.node_id.partition("::")[0]
+        beside = [
+            result.node_id
+            for result in self.before.results
+            if result.node_id.startswith(f"{path}::") and result.outcome is Outcome.PASSED
+        ]
+        return [target.node_id, *beside[:MAX_BESIDE]]
 
     async def take_back(self) -> None:
         """Put the view to what has been mended so far, without the failed attempts since."""

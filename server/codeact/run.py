@@ -10,19 +10,20 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from dataclasses import dataclass, field, replace
 
-from codeact.agent import Ending, work
+from codeact.agent import Assignment, Ending, work
 from codeact.errors import CodeActError, SettingsError
-from codeact.events import Event, Progress, RunEnded, RunStarted, SnapshotTaken, Status, TestsRan
+from codeact.events import Event, Progress, RunEnded, RunStarted, SnapshotTaken, Status, StepTaken, TestsRan
 from codeact.evidence import Proposal
+from codeact.facts import Facts
 from codeact.fixing import Repair, matching
 from codeact.journal import Journal, create_journal, new_run_id
 from codeact.models import open_model
-from codeact.models.base import Model
+from codeact.models.base import Model, is_small
 from codeact.proposal import make_proposal, separate, stat, unified_diff
 from codeact.settings import Settings
 from codeact.snapshot import Snapshot, keep, open_snapshot, read_file, take_snapshot
 from codeact.testing import Selection, run_tests
-from codeact.trajectory import Completion, FileChange, Outcome, Task, TaskKind, TestReport, TestResult, Usage
+from codeact.trajectory import Completion, FileChange, Outcome, Sampling, Task, TaskKind, TestReport, TestResult, Usage
 from codeact.verify import Bench, find_bench, open_bench, prove
 
 Listener = Callable[[Event], None]
@@ -117,13 +118,42 @@ async def _mend(walk: "_Walk", repair: Repair, target: TestResult, model: Model)
         return
     walk.say(f"looking at {target.node_id}")
     facts = await repair.facts(target)
-    assignment = repair.assignment(facts, size=min(model.context * 2 // 5, 40_000))
-    walk.say(f"asking {model.name} about {target.node_id}")
-    outcome = await work(assignment, model, repair.sandbox, walk.settings.budget, walk.tell)
-    walk.usage += outcome.usage
-    if outcome.ending is not Ending.SOLVED:
-        walk.unsolved[target.node_id] = outcome.ending
+    assignment = repair.assignment(facts, compact=is_small(model))
+    # A small model's first answer is its best; what it then does not see, search often does.
+    turns = 1 if is_small(model) else len(model.schedule)
+    for rung in (
+        lambda: _ask(walk, repair, assignment, model, model.schedule[:turns]),
+        lambda: _search(walk, repair, facts),
+        lambda: _ask(walk, repair, assignment, model, model.schedule[turns:]),
+    ):
+        if await rung():
+            return
         await repair.take_back()
+    walk.unsolved[target.node_id] = walk.why
+
+
+async def _ask(
+    walk: "_Walk", repair: Repair, assignment: Assignment, model: Model, schedule: Sequence[Sampling]
+) -> bool:
+    """Let the model act. True if it mended the target."""
+    if not schedule:
+        return False
+    walk.say(f"asking {model.name}")
+    outcome = await work(assignment, model, repair.sandbox, walk.settings.budget, walk.tell, schedule)
+    walk.usage += outcome.usage
+    walk.why = outcome.ending
+    return outcome.ending is Ending.SOLVED
+
+
+async def _search(walk: "_Walk", repair: Repair, facts: Facts) -> bool:
+    """Try single edits without a model. True if one mended the target."""
+    walk.say("trying single edits")
+    words, step = await repair.search(facts)
+    if step is None:
+        walk.say(words)
+        return False
+    walk.tell(StepTaken(step=step))
+    return True
 
 
 async def _propose(walk: "_Walk", repair: Repair, bench: Bench) -> RunEnded:
@@ -200,10 +230,15 @@ class _Walk:
     journal: Journal
     on_event: Listener
     usage: Usage = Usage()
+    steps: int = 0
+    why: str = ""
     unsolved: dict[str, str] = field(default_factory=dict)
     began: float = field(default_factory=time.monotonic)
 
     def tell(self, event: Event) -> None:
+        if isinstance(event, StepTaken):
+            self.steps += 1
+            event = StepTaken(step=replace(event.step, number=self.steps))
         self.journal.record(event)
         self.on_event(event)
 

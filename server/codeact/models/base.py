@@ -8,6 +8,9 @@ from codeact.trajectory import Completion, Message, Sampling
 Listener = Callable[[str], None]
 
 
+SMALL_CONTEXT = 16_384
+
+
 class Model(Protocol):
     """A conversation partner.
 
@@ -38,3 +41,8 @@ class Model(Protocol):
             ContextTooLong: the conversation does not fit.
         """
         ...
+
+
+def is_small(model: Model) -> bool:
+    """Whether a model does better with few words and several tries than with a long talk."""
+    return model.context <= SMALL_CONTEXT
