@@ -1,8 +1,8 @@
 """Reports a pytest run as JSON lines, one for each event, to the descriptor in CODEACT_REPORT_FD; else it is silent.
 
 It changes nothing about how tests run, but for one thing: a test that takes longer than CODEACT_TEST_TIMEOUT seconds
-is ended. First by an exception in the main thread, which no `except Exception` catches; if that does not help, since the
-thread is in C code or swallows it, the process ends, and the host goes on with the other tests in a new one.
+is ended. First by an exception in the main thread, which no `except Exception` catches; if that does not help, since
+the thread is in C code or swallows it, the process ends, and the host goes on with the other tests in a new one.
 """
 
 from __future__ import annotations
@@ -95,7 +95,7 @@ class Reporter:
             yield
         finally:
             sys.setprofile(before)
-            threading.setprofile(None)  # type: ignore[arg-type]  # None is how it is switched off
+            threading.setprofile(None)
 
     @pytest.hookimpl(hookwrapper=True)
     def pytest_runtest_makereport(self, item: pytest.Item, call: pytest.CallInfo[None]) -> Iterator[None]:  # noqa: ARG002
@@ -126,7 +126,7 @@ class Reporter:
             self.parts["frames"] = self._frames(error.value)
 
     def _frames(self, error: BaseException) -> list[dict[str, Any]]:
-        found = []
+        found: list[dict[str, Any]] = []
         for frame, line in traceback.walk_tb(error.__traceback__):
             path = self._inside(frame.f_code.co_filename)
             if path:
@@ -177,8 +177,8 @@ class Reporter:
         frame = sys._current_frames().get(threading.main_thread().ident or 0)  # noqa: SLF001 - its documented use
         text = "".join(traceback.format_stack(frame)) if frame else ""
         self._tell(
-            "result", id=self.current, outcome="timeout", seconds=self.seconds + GRACE, text=_shorten(text),
-            message=f"the test did not end within {self.seconds:g} s, nor when it was told to", frames=[], called=self.called,
+            "result", id=self.current, outcome="timeout", seconds=self.seconds + GRACE, text=_shorten(text), frames=[],
+            message=f"the test did not end within {self.seconds:g} s, nor when it was told to", called=self.called,
         )  # fmt: skip
         os._exit(70)
 
@@ -189,7 +189,7 @@ class Reporter:
 
 
 def _values(names: dict[str, Any]) -> list[list[str]]:
-    found = []
+    found: list[list[str]] = []
     for name, value in list(names.items()):
         if not name.startswith(("__", "@")) and len(found) < MAX_VALUES:
             try:

@@ -130,7 +130,8 @@ def _texts(parts: dict[str, list[ast.stmt]], code: str) -> dict[str, str]:
 
 def quote(code: str) -> str:
     """A readable literal of the code; `repr` only when its own quotes or backslashes get in the way."""
-    return repr(code) if '"""' in code or "\\" in code or code.endswith('"') else f'"""\\\n{code}"""'
+    marks = [mark for mark in ('"""', "'''") if mark not in code and not code.endswith(mark[0])]
+    return repr(code) if "\\" in code or not marks else f"{marks[0]}\\\n{code}{marks[0]}"
 
 
 def _calls(statement: ast.stmt, helpers: Sequence[str]) -> bool:

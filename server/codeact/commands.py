@@ -115,9 +115,8 @@ def apply(options: Namespace, settings: Settings, terminal: Terminal) -> int:
         evidence = _run(_prove_plan(target, proposal, plan))
         terminal.show_evidence(evidence)
     if not (evidence and evidence.verified) and not options.unproven:
-        raise ApplyError(
-            f"Nothing proves this proposal, so it is not applied. To accept it all the same: codeact apply {run} --unproven"
-        )
+        how = f"codeact apply {run} --unproven"
+        raise ApplyError(f"Nothing proves this proposal, so it is not applied. To accept it all the same: {how}")
     _write(target, terminal, plan)
     return OK
 

@@ -22,7 +22,7 @@ class Finding:
 
 def examine(settings: Settings) -> tuple[Finding, ...]:
     """Look at everything a run needs."""
-    return (*_examine_git(), *_examine_python(settings), *_examine_sandboxes(settings), *_examine_models(settings))
+    return (*_examine_git(), *_examine_python(settings), *_examine_sandboxes(), *_examine_models(settings))
 
 
 def is_ready(findings: tuple[Finding, ...]) -> bool:
@@ -47,8 +47,8 @@ def _examine_python(settings: Settings) -> Iterator[Finding]:
     yield Finding("python", works=True, detail=f"{interpreter.executable} ({version}) runs the workspace's code")
 
 
-def _examine_sandboxes(settings: Settings) -> Iterator[Finding]:
-    for status in probe(settings):
+def _examine_sandboxes() -> Iterator[Finding]:
+    for status in probe():
         yield Finding(f"sandbox {status.name}", status.usable, status.detail, status.remedy)
 
 

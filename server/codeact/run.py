@@ -121,15 +121,12 @@ async def _mend(walk: "_Walk", repair: Repair, target: TestResult, model: Model)
     assignment = repair.assignment(facts, compact=is_small(model))
     # A small model's first answer is its best; what it then does not see, search often does.
     turns = 1 if is_small(model) else len(model.schedule)
-    for rung in (
-        lambda: _ask(walk, repair, assignment, model, model.schedule[:turns]),
-        lambda: _search(walk, repair, facts),
-        lambda: _ask(walk, repair, assignment, model, model.schedule[turns:]),
+    if not (
+        await _ask(walk, repair, assignment, model, model.schedule[:turns])
+        or await _search(walk, repair, facts)
+        or await _ask(walk, repair, assignment, model, model.schedule[turns:])
     ):
-        if await rung():
-            return
-        await repair.take_back()
-    walk.unsolved[target.node_id] = walk.why
+        walk.unsolved[target.node_id] = walk.why
 
 
 async def _ask(
@@ -142,7 +139,10 @@ async def _ask(
     outcome = await work(assignment, model, repair.sandbox, walk.settings.budget, walk.tell, schedule)
     walk.usage += outcome.usage
     walk.why = outcome.ending
-    return outcome.ending is Ending.SOLVED
+    if outcome.ending is Ending.SOLVED:
+        return True
+    await repair.take_back()
+    return False
 
 
 async def _search(walk: "_Walk", repair: Repair, facts: Facts) -> bool:

@@ -75,7 +75,7 @@ def _edits(suspects: Sequence[tuple[Definition, str]]) -> list[Edit]:
 
 
 def _read(report: bytes, most: int) -> list[tuple[int, bool]]:
-    """The trials' results; lines that are no such result are passed over, since code under test may have written them."""
+    """The trials' results; lines that are none are passed over, since code under test may have written them."""
     results = []
     for line in report.splitlines():
         try:

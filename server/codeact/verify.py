@@ -62,7 +62,7 @@ async def prove(
     reasons = [f"{target.node_id} does not pass." for target in targets if not is_mended(target, after)]
     worse = regressions(before, after)
     reasons += [f"{node_id} is worse than before." for node_id in worse]
-    reasons += [after.problem] if after.problem else []
+    reasons += [after.problem] if after.problem not in ("", before.problem) else []
     return Evidence(
         snapshot=snapshot.tree,
         proposed=proposed.tree,

@@ -1,7 +1,6 @@
 """Adapters to sandbox backends, one file each, behind one Protocol; and the choice between them."""
 
-import os
-from contextlib import AbstractAsyncContextManager
+from contextlib import AbstractAsyncContextManager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,6 +11,8 @@ from codeact.sandboxes.interpreter import find_interpreter
 from codeact.settings import Settings
 
 __all__ = ["BackendStatus", "find_interpreter", "open_sandbox", "probe", "sweep"]
+
+BACKENDS = ("auto", "bubblewrap")
 
 
 @dataclass(frozen=True)
@@ -25,27 +26,30 @@ class BackendStatus:
 
 
 def open_sandbox(spec: SandboxSpec, backend: str) -> AbstractAsyncContextManager[Sandbox]:
-    """Start a sandbox of a backend, or with `auto` of the first that works: Docker, then bubblewrap.
+    """Start a sandbox of a backend, or with `auto` of the first that works.
 
     Raises:
         SandboxUnavailable: the backend does not work here, or none does.
         SettingsError: there is no such backend.
     """
-    if backend == "bubblewrap" or (backend == "auto" and not spec.image):
-        return bubblewrap.open_bubblewrap(spec)
-    raise SettingsError(f"There is no sandbox named {backend!r}. There are: auto, docker, bubblewrap.")
+    if backend == "docker":
+        raise SandboxUnavailable("This version has no Docker sandbox yet. Use bubblewrap: --sandbox bubblewrap")
+    if backend not in BACKENDS:
+        raise SettingsError(f"There is no sandbox named {backend!r}. There are: {', '.join(BACKENDS)}.")
+    return bubblewrap.open_bubblewrap(spec)
 
 
-def probe(settings: Settings) -> tuple[BackendStatus, ...]:
+def probe() -> tuple[BackendStatus, ...]:
     """Try each backend."""
     reason = bubblewrap.probe()
     return (BackendStatus("bubblewrap", not reason, reason or "works", bubblewrap.REMEDY),)
 
 
 def sweep(settings: Settings) -> None:
-    """Remove what servers that were killed have left: empty folders and control groups."""
+    """Remove what servers that were killed have left: empty folders and control groups. Sandboxes end by themselves."""
     cgroups.sweep()
-    for folder in (settings.state / "sandboxes").glob("*"):
-        parts = folder.name.split("-")
-        if not Path(f"/proc/{parts[-2]}").exists():
-            folder.rmdir()
+    for folder in (settings.state / "sandboxes").glob("*-*-*"):
+        pid = folder.name.split("-")[-2]
+        if not Path(f"/proc/{pid}").exists():
+            with suppress(OSError):
+                folder.rmdir()

@@ -111,7 +111,9 @@ def describe(name: str, spec: SandboxSpec, python_version: str) -> dict[str, str
 def system_folders() -> tuple[tuple[str, str | None], ...]:
     """The host's system folders beside /usr: each with what it links to, or None if it is a folder of its own."""
     found = [
-        (path, os.readlink(path) if Path(path).is_symlink() else None) for path in SYSTEM_FOLDERS if Path(path).exists()
+        (path, str(Path(path).readlink()) if Path(path).is_symlink() else None)
+        for path in SYSTEM_FOLDERS
+        if Path(path).exists()
     ]
     return tuple(found)
 

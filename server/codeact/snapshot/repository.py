@@ -1,13 +1,14 @@
 """The user's git repositories: where they are and what they leave out. Everything here only reads."""
 
 import os
+import re
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from codeact.errors import SnapshotError
-from codeact.snapshot.store import SHA1, SHA256, Store, make_reader, run_git
+from codeact.snapshot.store import Store, make_reader, run_git
 
 
 @dataclass(frozen=True)
@@ -23,14 +24,6 @@ class Repository:
     top: Path
     git: Path
     common: Path
-
-
-@dataclass(frozen=True)
-class Configuration:
-    """What matters of the user's configuration: the excludes file, empty for git's default, and the hash in use."""
-
-    excludes: str = ""
-    hash: str = SHA1
 
 
 def find_repository(folder: Path) -> Repository | None:
@@ -67,13 +60,49 @@ def repository_at(top: Path) -> Repository | None:
     return Repository(top, git, common)
 
 
-def read_configuration(store: Store, repository: Repository | None) -> Configuration:
-    """Ask git for the user's configuration, from all the places where it looks."""
-    wanted = r"^(core\.excludesfile|extensions\.objectformat)$"
-    # Empty is not unset for git: these name the user's files again, in git's own order.
-    environ: dict[str, str | Path] = {"GIT_CONFIG_GLOBAL": _global_file(), "GIT_CONFIG_NOSYSTEM": "0"}
-    environ |= {"GIT_DIR": repository.git} if repository else {}
-    reply = run_git(store, "config", "-z", "--type=path", "--get-regexp", wanted, environ=environ, check=False)
-    values = dict(entry.partition("\n")[::2] for entry in reply.paths)
-    kind = SHA256 if values.get("extensions.objectformat") == SHA256 else SHA1
-    return Configuration(values.get("core.excludesfile", ""), kind)
+def excludes_file(store: Store, repository: Repository | None) -> str:
+    """The excludes file that the user's configuration names; empty for git's default."""
+    environ = {"GIT_DIR": repository.git} if repository else None
+    question = ("config", "-z", "--type=path", "--get", "core.excludesFile")
+    return "".join(run_git(store, *question, environ=environ, check=False, configured=True).paths)
+
+
+def list_tracked(store: Store, repository: Repository, folder: Path, *command: str) -> list[str]:
+    """The files below a folder that a repository tracks, relative to the folder.
+
+    The repository's index is read through a git folder of ours: git would note in the user's own that it was read.
+
+    Args:
+        store: whose ignore rules hold.
+        repository: whose index is read.
+        folder: where to look.
+        command: the git command that lists them.
+
+    Raises:
+        SnapshotError: the index is damaged.
+    """
+    index = repository.git / "index"
+    if not index.exists():
+        return []
+    reader = make_reader(store, _uses_sha256(repository))
+    for shared in repository.git.glob("sharedindex.*"):
+        if not (reader / shared.name).exists():
+            shutil.copyfile(shared, reader / shared.name)
+    environ = {
+        "GIT_DIR": reader,
+        "GIT_WORK_TREE": repository.top,
+        "GIT_INDEX_FILE": index,
+        "GIT_OBJECT_DIRECTORY": repository.common / "objects",
+    }
+    reply = run_git(store, "-C", str(folder), *command, environ=environ, check=False)
+    if reply.status:
+        raise SnapshotError(f"The git index {index} cannot be read. Mend it (git status tells more): {reply.problem}")
+    return reply.paths
+
+
+def _uses_sha256(repository: Repository) -> bool:
+    try:
+        configuration = (repository.common / "config").read_text("utf-8", "replace").lower()
+    except OSError:
+        return False
+    return re.search(r"^\s*objectformat\s*=\s*sha256", configuration, re.MULTILINE) is not None

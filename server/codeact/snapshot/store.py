@@ -11,9 +11,10 @@ import tempfile
 import time
 import zlib
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 from codeact.errors import SnapshotError
 from codeact.settings import Settings
@@ -21,7 +22,6 @@ from codeact.settings import Settings
 PATIENCE = 120.0  # seconds to wait for another server that takes a snapshot of the same workspace
 REGULAR, EXECUTABLE, SYMLINK = "100644", "100755", "120000"
 MODES = frozenset({REGULAR, EXECUTABLE, SYMLINK})
-SHA1, SHA256 = "sha1", "sha256"
 EMPTY_TREE = "4b825dc642cb6eb9a060e54bf8d69288fbee4904"
 FILES: Mapping[str, str] = {
     "HEAD": "ref: refs/heads/none\n",
@@ -52,12 +52,12 @@ FILES: Mapping[str, str] = {
     # `!working-tree-encoding`, since git takes `-working-tree-encoding` for a mistake
     "info/attributes": "* -text -crlf -eol -filter -ident !working-tree-encoding\n",
 }
-READER_CONFIG = """[core]
-	repositoryformatversion = {version}
+SHA256_CONFIG = """[core]
+	repositoryformatversion = 1
 	bare = false
 	fsmonitor = false
 [extensions]
-	objectFormat = {format}
+	objectFormat = sha256
 """
 
 
@@ -162,12 +162,11 @@ def replace(file: Path, content: bytes, mode: int = 0o600) -> None:
     Path(beside).replace(file)
 
 
-def make_reader(store: Store, kind: str) -> Path:
+def make_reader(store: Store, sha256: bool) -> Path:  # noqa: FBT001 - git knows two hashes
     """A git folder without content, with which the index of a user's repository is read, and nothing of it written."""
-    reader = store.path / f"reader-{kind}"
-    version = 0 if kind == SHA1 else 1
-    config = READER_CONFIG.format(version=version, format=kind)
-    _fill(reader, {"HEAD": FILES["HEAD"], "config": config if version else config.partition("[ext")[0]})
+    reader = store.path / ("reader-sha256" if sha256 else "reader")
+    _fill(reader, {"HEAD": FILES["HEAD"], "config": SHA256_CONFIG if sha256 else FILES["config"]})
+    put_text(reader / "info" / "exclude", (store.path / "info" / "exclude").read_text("utf-8", "surrogateescape"))
     return reader
 
 
@@ -185,6 +184,7 @@ def run_git(
     stdin: bytes = b"",
     check: bool = True,
     mask: int = 0o077,
+    configured: bool = False,
 ) -> Reply:
     """Run git on a store, with no configuration but the store's.
 
@@ -195,6 +195,7 @@ def run_git(
         stdin: what git reads.
         check: whether a status other than 0 is an error.
         mask: umask for the files that git makes.
+        configured: whether the user's configuration counts, too; only for asking what it is.
 
     Raises:
         SnapshotError: git is missing or failed.
@@ -205,14 +206,14 @@ def run_git(
     except ImportError as error:
         raise SnapshotError(MISSING) from error
     command = [*_without_foreign_variables(), "git", *arguments]
-    with tempfile.TemporaryFile() as stream:
-        stream.write(stdin)
-        stream.seek(0)
+    variables = {**FIXED, **({} if configured else UNCONFIGURED), **{k: str(v) for k, v in (environ or {}).items()}}
+    with ExitStack() as stack:
+        stream = stack.enter_context(_readable(stdin)) if stdin else None
         try:
             status, output, problem = Git(store.path).execute(
                 command,
-                istream=stream,  # type: ignore[arg-type]  # what Popen takes; the annotation names io's abstract class
-                env={**FIXED, "GIT_DIR": str(store.path), **{k: str(v) for k, v in (environ or {}).items()}},
+                istream=stream,
+                env={"GIT_DIR": str(store.path), **variables},
                 with_extended_output=True,
                 with_exceptions=False,
                 stdout_as_string=False,
@@ -228,11 +229,18 @@ def run_git(
     return Reply(status, output if isinstance(output, bytes) else os.fsencode(output), problem)
 
 
+@contextmanager
+def _readable(content: bytes) -> Iterator[BinaryIO]:
+    """A content as a file, which unlike a pipe is never full while git waits for someone to read."""
+    with tempfile.TemporaryFile() as stream:
+        stream.write(content)
+        stream.seek(0)
+        yield stream  # type: ignore[misc]  # a wrapper that acts as one
+
+
 MISSING = "git is not installed, and snapshots are made with it. Install it (apt install git, brew install git)."
 FIXED = {
     "GIT_ATTR_NOSYSTEM": "1",
-    "GIT_CONFIG_GLOBAL": os.devnull,
-    "GIT_CONFIG_NOSYSTEM": "1",
     "GIT_OPTIONAL_LOCKS": "0",
     "GIT_TERMINAL_PROMPT": "0",
     "LC_ALL": "C",
@@ -240,11 +248,12 @@ FIXED = {
     "MALLOC_TOP_PAD_": "16777216",
     "MALLOC_TRIM_THRESHOLD_": "268435456",
 }
+UNCONFIGURED = {"GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_NOSYSTEM": "1"}
 
 
 def _without_foreign_variables() -> list[str]:
     """What takes away variables that would lead git elsewhere: a hook of git's has them."""
-    foreign = [name for name in os.environ if name.startswith("GIT_") and name not in FIXED]
+    foreign = [name for name in os.environ if name.startswith("GIT_") and name not in FIXED | UNCONFIGURED]
     return ["env", *(part for name in foreign for part in ("-u", name))] if foreign else []
 
 

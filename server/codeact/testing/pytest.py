@@ -1,8 +1,8 @@
 """Running pytest in a sandbox, with the workspace's own configuration, to a structured report.
 
-The report comes as JSON lines from a plugin in the test process (`codeact_sandbox.pytest_plugin`). That process runs code
-that is not trusted and may hang, die, or write what it likes: what is no valid event is passed over, and when the process
-dies in a test, the rest is run in a new one.
+The report comes as JSON lines from a plugin in the test process (`codeact_sandbox.pytest_plugin`). That process runs
+code that is not trusted and may hang, die, or write what it likes: what is no valid event is passed over, and when the
+process dies in a test, the rest is run in a new one.
 """
 
 import json
@@ -25,8 +25,15 @@ USAGE = 4
 OPTIONS = ("-p", "codeact_sandbox.pytest_plugin", "-p", "no:cacheprovider", "--maxfail=0")
 MISSING = re.compile(r"(?:ModuleNotFoundError: )?No module named '([\w.]+)'")
 UNKNOWN_OPTION = re.compile(r"unrecognized arguments?: (.+)")
-PLUGINS = {"--cov": "pytest-cov", "-n": "pytest-xdist", "--numprocesses": "pytest-xdist", "--asyncio-mode": "pytest-asyncio",
-           "--timeout": "pytest-timeout", "--mypy": "pytest-mypy", "--benchmark": "pytest-benchmark"}  # fmt: skip
+PLUGINS = {
+    "--cov": "pytest-cov",
+    "-n": "pytest-xdist",
+    "--numprocesses": "pytest-xdist",
+    "--asyncio-mode": "pytest-asyncio",
+    "--timeout": "pytest-timeout",
+    "--benchmark": "pytest-benchmark",
+}
+NAME_ANOTHER = "or name another interpreter: --python PATH"
 
 
 @dataclass(frozen=True)
@@ -87,8 +94,7 @@ async def _run_once(
 ) -> Completed:
     collected.begin()
     program = [sandbox.python, "-B", "-m", "pytest", *OPTIONS, *selection.tests]
-    for node_id in deselected:
-        program.append(f"--deselect={node_id}")
+    program += [f"--deselect={node_id}" for node_id in deselected]
     environ = {"CODEACT_TEST_TIMEOUT": str(limits.test_seconds), "CODEACT_TRACE": "1" if selection.trace else "0"}
     return await sandbox.spawn(program, timeout=seconds, environ=environ, on_report=collected.feed)
 
@@ -169,27 +175,36 @@ class _Collected:
 def _problem(report: TestReport, done: Completed, collected: _Collected, python: str, limits: Limits) -> str:
     """One sentence on why this is not an ordinary report, and what to do; empty if it is one."""
     said = done.stderr + done.stdout
-    if "No module named pytest" in said and not collected.session:
-        return f"{python} has no pytest. Install it there ({python} -m pip install pytest), or name another interpreter: --python PATH"
     if done.out_of_memory:
-        return f"The tests used more than the {limits.memory_bytes >> 20} MiB that the sandbox has (sandbox.limits.memory_bytes)."
+        return f"The tests used more than the sandbox's {limits.memory_bytes >> 20} MiB (sandbox.limits.memory_bytes)."
     if done.timed_out:
         return f"The tests did not end within {limits.suite_seconds:.0f} s (sandbox.limits.suite_seconds)."
+    return _environment_problem(report, said, python, started=collected.session) or _empty_problem(report, done, said)
+
+
+def _environment_problem(report: TestReport, said: str, python: str, *, started: bool) -> str:
+    """What the interpreter lacks."""
+    if "No module named pytest" in said and not started:
+        return f"{python} has no pytest. Install it there ({python} -m pip install pytest), {NAME_ANOTHER}"
     if unknown := UNKNOWN_OPTION.search(said):
         option = unknown[1].split()[0]
         plugin = next((name for prefix, name in PLUGINS.items() if option.startswith(prefix)), "a plugin")
-        return f"pytest does not know {option}, which the workspace's configuration asks for: {python} lacks {plugin}. Install it there."
-    if missing := missing_packages(report):
-        names = ", ".join(missing)
         return (
-            f"{python} lacks {names}, which tests import. Install it there, or name another interpreter: --python PATH"
+            f"The workspace's configuration passes {option} to pytest, but {python} lacks {plugin}. Install it there."
         )
-    if not report.results and done.exit_code not in (0, NO_TESTS):
-        what = "could not be used as asked" if done.exit_code == USAGE else "could not start"
-        return f"pytest {what}: {_last_line(said) or _death(done.exit_code)}"
-    if not report.results:
-        return "pytest found no tests. Name them, or set testpaths in the pytest configuration."
+    if missing := missing_packages(report):
+        return f"{python} lacks {', '.join(missing)}, which tests import. Install it there, {NAME_ANOTHER}"
     return ""
+
+
+def _empty_problem(report: TestReport, done: Completed, said: str) -> str:
+    """Why there is no result at all."""
+    if report.results:
+        return ""
+    if done.exit_code in (0, NO_TESTS):
+        return "pytest found no tests. Name them, or set testpaths in the pytest configuration."
+    what = "could not be used as asked" if done.exit_code == USAGE else "could not start"
+    return f"pytest {what}: {_last_line(said) or _death(done.exit_code)}"
 
 
 def missing_packages(report: TestReport) -> tuple[str, ...]:
