@@ -17,6 +17,7 @@ from codeact.doctor import examine, is_ready
 from codeact.errors import ApplyError, SettingsError
 from codeact.events import StepTaken
 from codeact.evidence import Evidence, Proposal
+from codeact.freeze import read_file, take_snapshot
 from codeact.journal import find_run, list_runs, open_journal, read_journal
 from codeact.models.pull import PullProgress, installed_models, pull_model
 from codeact.proposal import select, separate, unified_diff
@@ -24,7 +25,6 @@ from codeact.revisit import prove_again, replay_run, verify_run
 from codeact.run import run_task
 from codeact.sandboxes import sweep
 from codeact.settings import Settings
-from codeact.snapshot import read_file, take_snapshot
 from codeact.terminal import Terminal
 from codeact.trajectory import FileChange, Task, TaskKind
 from codeact.wire import to_line
@@ -72,7 +72,7 @@ def show(options: Namespace, settings: Settings, terminal: Terminal) -> int:
                     terminal.show(started)
             case "step":
                 terminal.show(StepTaken(step=value))  # type: ignore[arg-type]  # the kind says which class it is
-            case "snapshot" | "tests" | "ended":
+            case "snapshot" | "tests" | "chosen" | "ended":
                 terminal.show(value)  # type: ignore[arg-type]
             case "evidence" if isinstance(value, Evidence):
                 terminal.show_evidence(value)

@@ -53,6 +53,15 @@ class TestsRan:
 
 
 @dataclass(frozen=True, kw_only=True)
+class ModelChosen:
+    """Which model is asked, and how: its name, its context in tokens, and its schedule of turns."""
+
+    name: str
+    context: int
+    schedule: tuple[Sampling, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
 class ModelText:
     """Some more of what the model is writing; for showing only, never recorded."""
 
@@ -112,4 +121,6 @@ class RunEnded:
     seconds: float = 0.0
 
 
-Event = RunStarted | Progress | SnapshotTaken | TestsRan | ModelText | ModelAnswered | StepTaken | RunEnded
+Event = (
+    RunStarted | Progress | SnapshotTaken | TestsRan | ModelChosen | ModelText | ModelAnswered | StepTaken | RunEnded
+)

@@ -143,8 +143,8 @@ def _imported_modules(path: str, read: ReadSource, is_test: Callable[[str], bool
             names += [alias.name for alias in node.names]
     for name in dict.fromkeys(names):
         stem = name.replace(".", "/")
-        for root in dict.fromkeys(("", "src/", posixpath.dirname(path) + "/")):
-            for candidate in (f"{root}{stem}.py", f"{root}{stem}/__init__.py"):
+        for root in dict.fromkeys(("", "src", posixpath.dirname(path))):
+            for candidate in (posixpath.join(root, f"{stem}.py"), posixpath.join(root, stem, "__init__.py")):
                 source = read(candidate)
                 if source and not is_test(candidate):
                     yield Definition(candidate, "", 1, source)

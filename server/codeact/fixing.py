@@ -1,6 +1,5 @@
 """The fix task: which tests fail, what is known about each, and when a failure counts as mended."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
@@ -8,45 +7,18 @@ from codeact.agent import Assignment, Verdict
 from codeact.answers import interpret, quote
 from codeact.briefs import describe_failures, describe_observation, fix_brief
 from codeact.facts import Facts, collect_facts
+from codeact.freeze import Snapshot, list_files, read_file
 from codeact.protected import protected
 from codeact.sandboxes.base import Sandbox
 from codeact.search import search_edits
 from codeact.settings import Limits
-from codeact.snapshot import Snapshot, list_files, read_file
+from codeact.targets import is_mended, matching, test_files
 from codeact.testing import Selection, regressions, run_tests
 from codeact.trajectory import FAILING, Action, FileState, Outcome, Step, Task, TestReport, TestResult
 from codeact_sandbox.helpers import HELPERS, describe
 
 SEARCH_SECONDS = 30.0
 MAX_BESIDE = 50
-
-
-def matching(report: TestReport, tests: Sequence[str]) -> tuple[TestResult, ...]:
-    """The results that the names in `tests` (node ids, files, folders, bare names) mean; all of them if it is empty."""
-    if not tests:
-        return report.results
-    return tuple(result for result in report.results if any(_means(name, result.node_id) for name in tests))
-
-
-def _means(name: str, node_id: str) -> bool:
-    name = name.removeprefix("./").rstrip("/")
-    inside = node_id.startswith((f"{name}::", f"{name}/", f"{name}["))
-    return node_id == name or inside or node_id.partition("[")[0].endswith(f"::{name}")
-
-
-def test_files(report: TestReport) -> frozenset[str]:
-    """The files in which pytest found tests; not those in which it found doctests only, which are product code."""
-    places = (result.node_id.partition("[")[0].partition("::") for result in report.results)
-    return frozenset(path for path, _, name in places if "." not in name)
-
-
-def is_mended(target: TestResult, report: TestReport) -> bool:
-    """Whether a test that failed passes now; a file that could not be collected must pass with all its tests."""
-    found = [result for result in report.results if result.node_id == target.node_id]
-    if not found and "::" not in target.node_id:
-        found = [result for result in report.results if result.node_id.startswith(f"{target.node_id}::")]
-        return bool(found) and not any(result.outcome in FAILING for result in found)
-    return bool(found) and all(result.outcome is Outcome.PASSED for result in found)
 
 
 @dataclass

@@ -18,7 +18,7 @@ from typing import Any, Self
 from codeact import __version__
 from codeact.disk import sync_folder
 from codeact.errors import JournalError
-from codeact.events import Event, ModelAnswered, RunEnded, RunStarted, SnapshotTaken, StepTaken, TestsRan
+from codeact.events import Event, ModelAnswered, ModelChosen, RunEnded, RunStarted, SnapshotTaken, StepTaken, TestsRan
 from codeact.record import (
     ARTIFACTS,
     JOURNAL,
@@ -145,6 +145,8 @@ class Journal:
                 self.append("snapshot", event)
             case TestsRan():
                 self.append("tests", event)
+            case ModelChosen():
+                self.append("chosen", event)
             case ModelAnswered():
                 self.append("model", event)
             case RunEnded():

@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import TextIO
 
 from codeact.errors import SnapshotError
+from codeact.freeze import Snapshot
 from codeact.gitstore import split
 from codeact.sandboxes.base import sandbox_user
-from codeact.snapshot import Snapshot
 
 MOST = 64
 

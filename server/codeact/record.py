@@ -18,7 +18,7 @@ from typing import Any, TypeVar
 from cattrs import Converter
 
 from codeact.errors import JournalError, RunNotFound, WireError
-from codeact.events import ModelAnswered, RunEnded, RunStarted, SnapshotTaken, TestsRan
+from codeact.events import ModelAnswered, ModelChosen, RunEnded, RunStarted, SnapshotTaken, TestsRan
 from codeact.evidence import Applied, Evidence, Proposal
 from codeact.settings import Settings
 from codeact.trajectory import Completion, Message, Step
@@ -53,6 +53,7 @@ KINDS: Mapping[str, type] = {
     "tests": TestsRan,
     "message": Message,
     "completion": Completion,
+    "chosen": ModelChosen,
     "model": ModelAnswered,
     "step": Step,
     "evidence": Evidence,
@@ -101,6 +102,10 @@ class Record:
     def tests(self) -> tuple[TestsRan, ...]:
         """The test runs."""
         return self._all("tests", TestsRan)
+
+    def chosen(self) -> ModelChosen | None:
+        """Which model was asked, and how."""
+        return self._last("chosen", ModelChosen)
 
     def completions(self) -> tuple[Completion, ...]:
         """What the model answered, request by request."""

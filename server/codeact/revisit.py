@@ -6,11 +6,11 @@ from collections.abc import Mapping, Sequence
 from codeact.errors import SettingsError
 from codeact.events import RunEnded, TestsRan
 from codeact.evidence import Evidence, Proposal
+from codeact.freeze import open_snapshot, take_snapshot
 from codeact.journal import open_journal, read_journal
 from codeact.proposal import changes_of
 from codeact.run import Listener, Recording, run_task
 from codeact.settings import Settings
-from codeact.snapshot import open_snapshot, take_snapshot
 from codeact.testing import Selection, run_tests
 from codeact.trajectory import FileChange, TestReport
 from codeact.verify import find_bench, open_bench, prove, run_suite
@@ -77,11 +77,11 @@ async def replay_run(settings: Settings, run: str, on_event: Listener = lambda _
     """
     record = read_journal(settings, run)
     started, snapshot, ended = record.started(), record.snapshot(), record.ended()
-    if not started or not snapshot:
-        raise SettingsError(f"Run {run} cannot be replayed: it ended before it had a snapshot.")
-    again = await run_task(
-        started.task, settings, on_event=on_event, recorded=Recording(snapshot.tree, record.completions())
-    )
+    chosen = record.chosen()
+    if not started or not snapshot or not chosen:
+        raise SettingsError(f"Run {run} cannot be replayed: it ended before it asked a model.")
+    recording = Recording(snapshot.tree, chosen, record.completions())
+    again = await run_task(started.task, settings, on_event=on_event, recorded=recording)
     return again, ended is not None and (ended.status, ended.diff) == (again.status, again.diff)
 
 

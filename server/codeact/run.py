@@ -6,22 +6,34 @@ part that knows nothing of the others.
 
 import asyncio
 import time
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager, AsyncExitStack
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
 
 from codeact.agent import Assignment, Ending, work
 from codeact.errors import CodeActError, SettingsError
-from codeact.events import Event, Progress, RunEnded, RunStarted, SnapshotTaken, Status, StepTaken, TestsRan
+from codeact.events import (
+    Event,
+    ModelChosen,
+    Progress,
+    RunEnded,
+    RunStarted,
+    SnapshotTaken,
+    Status,
+    StepTaken,
+    TestsRan,
+)
 from codeact.evidence import Proposal
 from codeact.facts import Facts
-from codeact.fixing import Repair, matching
+from codeact.fixing import Repair
+from codeact.freeze import Snapshot, keep, open_snapshot, read_file, take_snapshot
 from codeact.journal import Journal, create_journal, new_run_id
 from codeact.models import open_model
 from codeact.models.base import Model, is_small
+from codeact.models.replay import ReplayModel
 from codeact.proposal import make_proposal, separate, stat, unified_diff
 from codeact.settings import Settings
-from codeact.snapshot import Snapshot, keep, open_snapshot, read_file, take_snapshot
+from codeact.targets import matching
 from codeact.testing import Selection, run_tests
 from codeact.trajectory import Completion, FileChange, Outcome, Sampling, Task, TaskKind, TestReport, TestResult, Usage
 from codeact.verify import Bench, find_bench, open_bench, prove
@@ -31,9 +43,10 @@ Listener = Callable[[Event], None]
 
 @dataclass(frozen=True)
 class Recording:
-    """What an earlier run started from and was answered: enough to walk its way again."""
+    """What an earlier run started from, whom it asked and what it was answered: enough to walk its way again."""
 
     tree: str
+    model: ModelChosen
     completions: Sequence[Completion]
 
 
@@ -92,6 +105,7 @@ async def _fix(walk: "_Walk", buffers: Mapping[str, str], recorded: Recording | 
         if not repair.targets():
             return _nothing_to_fix(walk, before)
         model = await stack.enter_async_context(_open_model(walk, recorded))
+        walk.tell(ModelChosen(name=model.name, context=model.context, schedule=tuple(model.schedule)))
         for target in repair.targets():
             await _mend(walk, repair, target, model)
     return await _propose(walk, repair, bench)
@@ -108,8 +122,14 @@ async def _freeze(walk: "_Walk", buffers: Mapping[str, str], recorded: Recording
     return snapshot
 
 
-def _open_model(walk: "_Walk", recorded: Recording | None) -> AbstractAsyncContextManager[Model]:
-    return open_model(walk.settings, recorded=recorded.completions if recorded else None, on_progress=walk.say)
+@asynccontextmanager
+async def _open_model(walk: "_Walk", recorded: Recording | None) -> AsyncIterator[Model]:
+    if recorded:
+        asked = recorded.model
+        yield ReplayModel(recorded.completions, name=asked.name, context=asked.context, schedule=asked.schedule)
+        return
+    async with open_model(walk.settings, on_progress=walk.say) as model:
+        yield model
 
 
 async def _mend(walk: "_Walk", repair: Repair, target: TestResult, model: Model) -> None:

@@ -15,6 +15,7 @@ from codeact.briefs import error_lines
 from codeact.events import (
     Event,
     ModelAnswered,
+    ModelChosen,
     ModelText,
     Progress,
     RunEnded,
@@ -55,7 +56,7 @@ class Terminal:
             self._status.stop()
             self._status = None
 
-    def show(self, event: Event) -> None:
+    def show(self, event: Event) -> None:  # noqa: C901 - one case for each kind of event
         """Show one event."""
         if self.as_json:
             self.line(to_line(event))
@@ -65,6 +66,8 @@ class Terminal:
                 self._work_on(message)
             case ModelText(text=text):
                 self._write_on(text)
+            case ModelChosen(name=name):
+                self.say(f"model [cyan]{_plain(name)}[/]")
             case ModelAnswered():
                 self._writing = ""
             case RunStarted():

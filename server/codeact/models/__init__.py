@@ -2,7 +2,7 @@
 
 import asyncio
 import importlib
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from types import ModuleType
 from typing import TYPE_CHECKING
@@ -10,9 +10,7 @@ from typing import TYPE_CHECKING
 from codeact.errors import ModelUnavailable
 from codeact.models.base import Model
 from codeact.models.pull import model_path
-from codeact.models.replay import ReplayModel
 from codeact.settings import Settings
-from codeact.trajectory import Completion, Sampling
 
 if TYPE_CHECKING:
     from codeact.models.local import LocalModel
@@ -25,8 +23,6 @@ __all__ = ["Model", "open_model"]
 async def open_model(
     settings: Settings,
     *,
-    recorded: Sequence[Completion] | None = None,
-    schedule: Sequence[Sampling] | None = None,
     on_progress: Callable[[str], None] = lambda _: None,
 ) -> AsyncIterator[Model]:
     """The model that the settings name.
@@ -39,8 +35,6 @@ async def open_model(
 
     Args:
         settings: which model, and where.
-        recorded: what a run was answered; needed for `replay:RUN`.
-        schedule: how that run asked; by default as many samples as were recorded.
         on_progress: told what is being waited for.
 
     Raises:
@@ -50,8 +44,8 @@ async def open_model(
     kind, _, name = settings.model.name.partition(":")
     async with AsyncExitStack() as stack:
         if kind == "replay":
-            yield _open_replay(settings.model.name, recorded, schedule)
-        elif kind == "editor":
+            raise ModelUnavailable("A recorded run is walked again by: codeact replay RUN")
+        if kind == "editor":
             raise ModelUnavailable("The model `editor` is the editor's own: it can be asked only inside an editor.")
         elif kind == "local":
             yield await _open_local(stack, settings, name, on_progress)
@@ -86,9 +80,3 @@ async def _open_local(
 async def _load(name: str) -> ModuleType:
     """Import an adapter when it is needed: the `openai` package takes a second, in which others want to be answered."""
     return await asyncio.to_thread(importlib.import_module, f"codeact.models.{name}")
-
-
-def _open_replay(name: str, recorded: Sequence[Completion] | None, schedule: Sequence[Sampling] | None) -> ReplayModel:
-    if recorded is None:
-        raise ModelUnavailable(f"The model `{name}` is a recorded one: run `codeact replay` to use it.")
-    return ReplayModel(recorded, name=name, schedule=schedule)

@@ -13,10 +13,15 @@ class ReplayModel:
     """Gives recorded answers back, in order, whatever it is asked."""
 
     def __init__(
-        self, recorded: Sequence[Completion], *, name: str = "replay", schedule: Sequence[Sampling] | None = None
+        self,
+        recorded: Sequence[Completion],
+        *,
+        name: str = "replay",
+        context: int = UNBOUNDED,
+        schedule: Sequence[Sampling] | None = None,
     ) -> None:
         self.name = name
-        self.context = UNBOUNDED
+        self.context = context
         self.schedule = tuple(schedule or (Sampling(samples=max(1, len(entry.answers))) for entry in recorded))
         self._recorded = tuple(recorded)
         self._next = 0

@@ -105,18 +105,18 @@ async def test_what_cannot_be_opened(tmp_path: Path, name: str, words: str) -> N
             pass
 
 
-async def test_replay_gives_recorded_answers(tmp_path: Path) -> None:
+async def test_replay_gives_recorded_answers() -> None:
     """In order, with their usage, and an error when the conversation goes on."""
     recorded = [
         Completion((Answer("one"),), Usage(model_calls=1)),
         Completion((Answer("two"), Answer("three")), Usage(model_calls=1)),
     ]
     pieces: list[str] = []
-    async with open_model(make_settings(tmp_path, name="replay:r1"), recorded=recorded) as model:
-        assert [sampling.samples for sampling in model.schedule] == [1, 2]
-        assert [await model.sample(QUESTION, Sampling(), pieces.append) for _ in recorded] == recorded
-        with pytest.raises(ModelError, match="asks for answer 3, and 2 were recorded"):
-            await model.sample(QUESTION, Sampling())
+    model = ReplayModel(recorded)
+    assert [sampling.samples for sampling in model.schedule] == [1, 2]
+    assert [await model.sample(QUESTION, Sampling(), pieces.append) for _ in recorded] == recorded
+    with pytest.raises(ModelError, match="asks for answer 3, and 2 were recorded"):
+        await model.sample(QUESTION, Sampling())
     assert pieces == ["one", "two"]
 
 

@@ -101,6 +101,8 @@ def list_files(snapshot: Snapshot) -> tuple[str, ...]:
 
 def read_file(snapshot: Snapshot, path: str) -> FileState | None:
     """One file of a snapshot; None if it has no such file."""
+    if not path or path.startswith("/") or ".." in path.split("/"):
+        return None
     entries = split(snapshot.store.run("ls-tree", "-z", snapshot.tree, "--", f":(literal){path}"))
     if not entries:
         return None

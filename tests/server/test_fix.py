@@ -1,0 +1,250 @@
+"""The main job through `run_task`: real snapshot, sandbox, tests and proof; only the model's words are scripted."""
+
+import asyncio
+import dataclasses
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from openai_server import ScriptedOpenAI, say
+from workspaces import ANSWER, BROKEN, MENDED, TESTS, WRONG, contents, make_workspace, run_git
+
+from codeact.apply import execute, plan_apply, undo
+from codeact.errors import SandboxUnavailable
+from codeact.events import RunEnded, StepTaken
+from codeact.journal import list_runs, open_journal, read_journal
+from codeact.revisit import replay_run, run_tests_once, verify_run
+from codeact.run import run_task
+from codeact.settings import Settings, load_settings
+from codeact.trajectory import Outcome, Task, TaskKind
+
+pytestmark = [
+    pytest.mark.bubblewrap,
+    pytest.mark.skipif(shutil.which("bwrap") is None, reason="bubblewrap is not installed"),
+]
+FIX = Task(kind=TaskKind.FIX)
+Start = Callable[..., ScriptedOpenAI]
+
+
+@pytest.fixture
+def workspace(tmp_path: Path) -> Path:
+    folder = tmp_path / "work space"
+    folder.mkdir()
+    return folder
+
+
+def settings_for(workspace: Path, server: ScriptedOpenAI | None = None, **more: Any) -> Settings:
+    model = {"name": "scripted", "base_url": server.base_url, "api_key": "sk-secret-123"} if server else {}
+    state, cache = str(workspace.parent / "state"), str(workspace.parent / "cache")
+    return load_settings(workspace, {"model": model, "state": state, "cache": cache, **more}, {})
+
+
+async def test_a_failing_test_is_fixed_and_proven(workspace: Path, scripted: Start) -> None:
+    """A whole function in the answer becomes a proven diff; the workspace is untouched, byte for byte."""
+    make_workspace(workspace)
+    before = contents(workspace)
+    with_model = settings_for(workspace, scripted([say(ANSWER)]))
+    ended = await run_task(FIX, with_model)
+    assert ended.status == "verified", ended.message
+    assert "+    return a + b" in ended.diff
+    assert "fixes 1 test, 1 others still pass" in ended.message
+    assert ended.evidence
+    assert ended.evidence.targets == ("test_calc.py::test_add",)
+    assert ended.evidence.after.counts == {Outcome.PASSED: 2}
+    assert ended.usage.model_calls == 1
+    assert contents(workspace) == before
+    assert list((workspace.parent / "state" / "sandboxes").iterdir()) == []
+
+
+async def test_a_wrong_answer_is_told_why_and_the_next_one_is_taken(workspace: Path, scripted: Start) -> None:
+    """What failed is shown to the model, and its second answer wins."""
+    make_workspace(workspace)
+    server = scripted([say(WRONG), say(ANSWER)])
+    ended = await run_task(FIX, settings_for(workspace, server))
+    assert ended.status == "verified"
+    assert "assert 2 == 3" in server.requests[1]["messages"][-1]["content"]
+    assert server.requests[1]["messages"][:2] == server.requests[0]["messages"], "the beginning never changes"
+
+
+async def test_search_finds_what_the_model_does_not(workspace: Path, scripted: Start) -> None:
+    """When the model is at its end, single edits are tried, and what they find is proven like anything else."""
+    make_workspace(workspace)
+    server = scripted([say(WRONG)])
+    ended = await run_task(FIX, settings_for(workspace, server, budget={"max_steps": 1}))
+    assert ended.status == "verified", ended.message
+    assert "return a + b" in ended.diff
+
+
+async def test_without_a_fix_the_truth_is_told(workspace: Path, scripted: Start) -> None:
+    """Tests that contradict each other end in no proposal."""
+    contradiction = TESTS + "\n\ndef test_other():\n    assert add(1, 2) == 4\n"
+    make_workspace(workspace, {"calc.py": MENDED, "test_calc.py": contradiction})
+    ended = await run_task(FIX, settings_for(workspace, scripted([say(WRONG)] * 3), budget={"max_steps": 2}))
+    assert ended.status == "failed"
+    assert ended.diff == ""
+    assert "No verified fix" in ended.message
+
+
+async def test_changed_tests_prove_nothing(workspace: Path, scripted: Start) -> None:
+    """A model that rewrites the test is told that it stays, and the rewrite is offered as unproven only."""
+    make_workspace(
+        workspace, {"calc.py": MENDED, "test_calc.py": TESTS + "\n\ndef test_bad():\n    assert add(1, 1) == 5\n"}
+    )
+    cheat = "```python\nwrite('test_calc.py', 'def test_bad(): pass\\n')\n```"
+    server = scripted([say(cheat)] * 2)
+    ended = await run_task(FIX, settings_for(workspace, server, budget={"max_steps": 2}))
+    assert ended.status == "unverified"
+    assert ended.proposal
+    assert ended.proposal.patches == ()
+    assert [patch.path for patch in ended.proposal.unproven] == ["test_calc.py"]
+    assert "stay as they are" in server.requests[1]["messages"][-1]["content"]
+
+
+async def test_nothing_to_fix_is_said(workspace: Path) -> None:
+    """With no failing test no model is asked."""
+    make_workspace(workspace, {"calc.py": MENDED, "test_calc.py": TESTS})
+    ended = await run_task(FIX, settings_for(workspace))
+    assert (ended.status, ended.message) == ("answered", "Nothing to fix: no test fails among 2.")
+
+
+async def test_unsaved_text_is_part_of_the_snapshot(workspace: Path, scripted: Start) -> None:
+    """The editor's buffer is what is run and fixed, not the file on disk."""
+    make_workspace(workspace, {"calc.py": MENDED, "test_calc.py": TESTS})
+    unsaved = "# edited\n" + BROKEN
+    ended = await run_task(FIX, settings_for(workspace, scripted([say(ANSWER)])), buffers={"calc.py": unsaved})
+    assert ended.status == "verified"
+    assert ended.proposal
+    before = ended.proposal.patches[0].before
+    assert before
+    assert before.content.decode() == unsaved
+
+
+@pytest.mark.parametrize("git", [True, False])
+async def test_uncommitted_and_untracked_files_count(workspace: Path, scripted: Start, *, git: bool) -> None:
+    """What was never committed is in the snapshot, with git and without."""
+    make_workspace(workspace, {"README": "x\n"}, git=git)
+    make_workspace(workspace, git=False)
+    ended = await run_task(FIX, settings_for(workspace, scripted([say(ANSWER)])))
+    assert ended.status == "verified", ended.message
+
+
+async def test_a_hanging_test_is_ended_and_fixed(workspace: Path, scripted: Start) -> None:
+    """A loop that never ends costs its time limit, is told as such, and can be fixed."""
+    code = "def count(n):\n    i = 0\n    while i < n:\n        i += 0\n    return i\n"
+    tests = (
+        "from loop import count\n\n\ndef test_count():\n    assert count(3) == 3\n\n\ndef test_ok():\n    assert True\n"
+    )
+    make_workspace(workspace, {"loop.py": code, "test_loop.py": tests})
+    answer = "```python\n" + code.replace("+= 0", "+= 1") + "```"
+    server = scripted([say(answer)])
+    limits = {"sandbox": {"limits": {"test_seconds": 1.5}}}
+    ended = await run_task(FIX, settings_for(workspace, server, **limits))
+    assert ended.status == "verified", ended.message
+    assert "did not end within 1.5 s" in server.requests[0]["messages"][-1]["content"]
+
+
+async def test_a_dying_test_process_is_survived(workspace: Path) -> None:
+    """A test that kills the interpreter is reported as crashed, and the tests after it still run."""
+    tests = "import os\n\n\ndef test_dies():\n    os._exit(9)\n\n\ndef test_after():\n    assert True\n"
+    make_workspace(workspace, {"test_x.py": tests})
+    report = await run_tests_once(settings_for(workspace))
+    outcomes = {result.node_id: result.outcome for result in report.results}
+    assert outcomes == {"test_x.py::test_dies": Outcome.CRASHED, "test_x.py::test_after": Outcome.PASSED}
+
+
+async def test_a_file_that_cannot_be_collected_is_a_target(workspace: Path, scripted: Start) -> None:
+    """An import error of the workspace's own making is fixed like a failing test."""
+    make_workspace(
+        workspace,
+        {
+            "calc.py": "def ad(a, b):\n    return a + b\n",
+            "test_calc.py": "from calc import add\n\n\ndef test_add():\n    assert add(1, 2) == 3\n",
+        },
+    )
+    answer = "```python\ndef add(a, b):\n    return a + b\n\n\ndef ad(a, b):\n    return add(a, b)\n```"
+    ended = await run_task(FIX, settings_for(workspace, scripted([say(answer)])))
+    assert ended.status == "verified", ended.message
+    assert ended.evidence
+    assert ended.evidence.targets == ("test_calc.py",)
+
+
+async def test_a_missing_package_is_named(workspace: Path) -> None:
+    """A test run that fails for want of a package says which, and what to do."""
+    make_workspace(workspace, {"test_x.py": "import surely_not_installed\n\n\ndef test_x():\n    pass\n"})
+    report = await run_tests_once(settings_for(workspace))
+    assert "lacks surely_not_installed" in report.problem
+    assert "--python" in report.problem
+
+
+async def test_cancelling_ends_the_run_and_its_sandbox(workspace: Path) -> None:
+    """Within two seconds nothing of the run is left but its journal, which says that it was cancelled."""
+    make_workspace(workspace, {"test_x.py": "import time\n\n\ndef test_x():\n    time.sleep(60)\n"})
+    settings = settings_for(workspace, sandbox={"limits": {"test_seconds": 100}})
+    running = asyncio.ensure_future(run_task(FIX, settings))
+    await asyncio.sleep(2)
+    running.cancel()
+    started = asyncio.get_running_loop().time()
+    with pytest.raises(asyncio.CancelledError):
+        await running
+    assert asyncio.get_running_loop().time() - started < 4
+    assert list_runs(settings)[0].status == "cancelled"
+    assert list((settings.state / "sandboxes").iterdir()) == []
+
+
+async def test_the_key_is_nowhere(workspace: Path, scripted: Start) -> None:
+    """Neither the journal nor any file of the state has the key, also when the model says it."""
+    make_workspace(workspace)
+    settings = settings_for(workspace, scripted([say("sk-secret-123 " + ANSWER)]))
+    await run_task(FIX, settings)
+    for path in settings.state.rglob("*"):
+        if path.is_file():
+            assert b"sk-secret-123" not in path.read_bytes(), path
+
+
+async def test_verify_apply_undo_and_replay(workspace: Path, scripted: Start) -> None:
+    """The proof can be repeated without a model, the way walked again, the diff accepted and taken back."""
+    make_workspace(workspace)
+    steps: list[StepTaken] = []
+    settings = settings_for(workspace, scripted([say(WRONG), say(ANSWER)]))
+    ended = await run_task(
+        FIX, settings, on_event=lambda event: steps.append(event) if isinstance(event, StepTaken) else None
+    )
+    offline = settings_for(workspace)
+    assert (await verify_run(offline, ended.run)).verified
+    again, same = await replay_run(offline, ended.run)
+    assert same
+    assert again.diff == ended.diff
+    assert len(read_journal(offline, ended.run).steps()) == len(steps) == 2
+    assert ended.proposal
+    applied = execute(settings, plan_apply(settings, ended.proposal))
+    assert (workspace / "calc.py").read_text() == MENDED
+    with open_journal(settings, ended.run) as journal:
+        journal.append("applied", applied)
+    undo(settings, ended.run)
+    assert (workspace / "calc.py").read_text() == BROKEN
+    assert run_git(workspace, "status", "--porcelain") == ""
+
+
+async def test_a_tampered_proposal_does_not_verify(workspace: Path, scripted: Start) -> None:
+    """Evidence is made anew from the proposal's own bytes: one that breaks the tests is not verified."""
+    make_workspace(workspace)
+    settings = settings_for(workspace, scripted([say(ANSWER)]))
+    ended: RunEnded = await run_task(FIX, settings)
+    assert ended.proposal
+    patch = ended.proposal.patches[0]
+    assert patch.before
+    broken = dataclasses.replace(ended.proposal, patches=(dataclasses.replace(patch, after=patch.before),))
+    with open_journal(settings, ended.run) as journal:
+        journal.append("proposal", broken)
+    evidence = await verify_run(settings, ended.run)
+    assert not evidence.verified
+    assert evidence.reasons == ("test_calc.py::test_add does not pass.",)
+
+
+async def test_docker_is_said_to_be_missing(workspace: Path) -> None:
+    """Asking for a sandbox that there is not says which there is."""
+    make_workspace(workspace)
+    with pytest.raises(SandboxUnavailable, match="--sandbox bubblewrap"):
+        await run_task(FIX, settings_for(workspace, sandbox={"backend": "docker"}))
