@@ -90,7 +90,7 @@ def make_parser() -> argparse.ArgumentParser:
     lsp = commands.add_parser("lsp", parents=[common], help="the language server, on standard input and output")
     lsp.add_argument("--stdio", action="store_true", help="the default; editors pass it")
     lsp.add_argument("--tcp", metavar="HOST:PORT", default="", help="listen there instead, for development")
-    lsp.set_defaults(command="commands:lsp")
+    lsp.set_defaults(command="lsp:main")
     return parser
 
 

@@ -186,20 +186,6 @@ def model(options: Namespace, settings: Settings, terminal: Terminal) -> int:
     return OK
 
 
-def lsp(options: Namespace, _: Settings, __: Terminal) -> int:
-    """Serve an editor."""
-    from codeact.lsp import serve_stdio, serve_tcp  # noqa: PLC0415 - pygls takes its time, and no other command needs it
-
-    if options.tcp:
-        host, _, port = options.tcp.rpartition(":")
-        if not port.isdigit():
-            raise SettingsError(f"--tcp wants HOST:PORT, not {options.tcp!r}.")
-        serve_tcp(host or "127.0.0.1", int(port))
-    else:
-        serve_stdio()
-    return OK
-
-
 async def _prove_plan(settings: Settings, proposal: Proposal, plan: Plan) -> Evidence:
     """Prove what a plan would write, on the workspace as it is now."""
     snapshot = await asyncio.to_thread(take_snapshot, settings)

@@ -49,6 +49,7 @@ __all__ = [
     "run_folder",
 ]
 
+SHORTEST = 6  # characters
 LARGE = 16 * 1024  # bytes; more than this goes into a file of its own
 LASTING = frozenset({"started", "evidence", "proposal", "ended", "applied", "undone", "discarded"})  # synced to disk
 
@@ -99,7 +100,8 @@ class Journal:
         self.folder = record.folder
         self._settings = settings
         self._descriptor = descriptor
-        self._redact = tuple(sorted(filter(None, redact), key=len, reverse=True))
+        # A key shorter than this is no secret, and taking it out would take ordinary words apart.
+        self._redact = tuple(sorted((text for text in redact if len(text) >= SHORTEST), key=len, reverse=True))
         self._converter = make_converter(encode=self._encode)
         self._seq, self._hash = _end(record)
         try:
@@ -208,7 +210,7 @@ class Journal:
                 data = data.replace(secret, "***")
             return data
         if isinstance(data, Mapping):
-            return {self._scrub(key): self._scrub(value) for key, value in data.items()}
+            return {key: self._scrub(value) for key, value in data.items()}
         return [self._scrub(item) for item in data] if isinstance(data, list) else data
 
 

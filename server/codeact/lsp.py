@@ -6,10 +6,10 @@ request is answered while a run goes on.
 
 import asyncio
 import contextlib
-import logging
 import os
 import sys
 import uuid
+from argparse import Namespace
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -46,7 +46,6 @@ from codeact.trajectory import Task, TaskKind, TestReport
 from codeact.wire import to_json
 
 REQUEST_FAILED = -32803  # RequestFailed of LSP 3.17: understood, and could not be done
-logger = logging.getLogger("codeact")
 
 
 class CodeActServer(LanguageServer):
@@ -296,16 +295,22 @@ def code_action(_: CodeActServer, params: types.CodeActionParams) -> list[types.
     ]
 
 
-def serve_stdio() -> None:
-    """Serve an editor on standard input and output; stray prints go to standard error."""
+def main(options: Namespace, _: Settings, __: object) -> int:
+    """`codeact lsp`: serve one editor, on standard input and output or on a socket; stray prints go to standard error.
+
+    Raises:
+        SettingsError: `--tcp` is no HOST:PORT.
+    """
+    if options.tcp:
+        host, _colon, port = options.tcp.rpartition(":")
+        if not port.isdigit():
+            raise SettingsError(f"--tcp wants HOST:PORT, not {options.tcp!r}.")
+        server.start_tcp(host or "127.0.0.1", int(port))
+        return 0
     wire = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
     server.start_io(sys.stdin.buffer, wire)
-
-
-def serve_tcp(host: str, port: int) -> None:
-    """Serve one editor on a socket, for development."""
-    server.start_tcp(host, port)
+    return 0
 
 
 def _settings(ls: CodeActServer, uri: str) -> Settings:

@@ -12,6 +12,7 @@ from codeact.errors import ModelError, ModelRefused, ModelUnavailable
 from codeact.models import choice, open_model
 from codeact.models.choice import choose_endpoint, choose_model
 from codeact.models.openai import ListedModel
+from codeact.models.replay import ReplayModel
 from codeact.settings import ModelSettings, Secret, Settings
 from codeact.trajectory import Answer, Completion, Message, Sampling, Usage
 
