@@ -70,7 +70,7 @@ class Calls:
 
         def end() -> None:
             sys.setprofile(before)
-            threading.setprofile(before_in_threads)  # type: ignore[arg-type]  # None switches it off
+            threading.setprofile(before_in_threads)
 
         threading.setprofile(watch)
         sys.setprofile(watch)

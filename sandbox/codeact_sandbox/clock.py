@@ -1,8 +1,9 @@
 """Ends a test that takes too long: first by an exception, then, if that does not help, with the process.
 
-The exception comes from SIGALRM, so it strikes wherever Python code runs or waits in the main thread. Code that swallows
-it, puts its own handler in place, or never comes back from C is met by `faulthandler`: its watchdog is C and needs no
-interpreter lock, writes the stacks of all threads to the report, and ends the process. The host goes on from there.
+The exception comes from SIGALRM, so it strikes wherever Python code runs or waits in the main thread. Code that
+swallows it, puts its own handler in place, or never comes back from C is met by `faulthandler`: its watchdog is C and
+needs no interpreter lock, writes the stacks of all threads to the report, and ends the process. The host goes on from
+there.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from typing import Any
 
 GRACE = 3.0  # seconds that a test has to end after it was told to
 NUDGE = 1.0  # seconds after which it is told again, in case that it swallowed the exception
-LEAVING = 5.0  # seconds that the process has to end after the last test
+LEAVING = 2.0  # seconds that the process has to end after the last test
 
 
 class TimedOut(BaseException):

@@ -1,4 +1,4 @@
-"""What is worth knowing of an exception: its message in one line, and the places in the workspace that it went through."""
+"""What is worth knowing of an exception: its message in one line, and the places in the workspace it went through."""
 
 from __future__ import annotations
 

@@ -1,213 +1,329 @@
 """Reports a pytest run as JSON lines, one for each event, to the descriptor in CODEACT_REPORT_FD; else it is silent.
 
-It changes nothing about how tests run, but for one thing: a test that takes longer than CODEACT_TEST_TIMEOUT seconds
-is ended. First by an exception in the main thread, which no `except Exception` catches; if that does not help, since
-the thread is in C code or swallows it, the process ends, and the host goes on with the other tests in a new one.
+It changes two things about how tests run. A test, or the import of a test file, that takes longer than
+CODEACT_TEST_TIMEOUT seconds is ended (`clock`). And options of the workspace's configuration that would hide results
+are switched off (`settle`). PYTEST_DONT_REWRITE: there are no assert statements here, and rewriting takes time.
+
+Other variables: CODEACT_TRACE=1 records the functions that each test calls; CODEACT_SELECT, a JSON list, keeps only the
+tests that its names mean; CODEACT_DONE_0, CODEACT_DONE_1, ... leave out the tests whose digests they hold.
 """
 
 from __future__ import annotations
 
+import contextlib
+import hashlib
+import importlib.util
 import json
 import os
-import signal
 import sys
-import threading
-import traceback
 from typing import Any, Iterator
 
 import pytest
 
-MAX_TEXT = 6000
-MAX_MESSAGE = 400
-MAX_VALUE = 80
-MAX_VALUES = 8
-MAX_FRAMES = 20
-MAX_CALLED = 60
-GRACE = 2.0  # seconds that a test has to end after it was told to
+from codeact_sandbox.calls import Calls
+from codeact_sandbox.clock import Clock, TimedOut
+from codeact_sandbox.places import MAX_MESSAGE, Places, explain, shorten
+
+CHUNK = 500  # node ids in one line
+DIGEST = 12  # hexadecimal digits that stand for a node id
+SUBTESTS = ("SubTestReport", "SubtestReport")
+
+# What would hide results: stopping early, running only some, asking somebody at a terminal, running in other processes.
+# The rest writes files into the workspace, or costs time without a use here.
+SETTLED: dict[str, Any] = {
+    "maxfail": 0, "stepwise": False, "stepwise_skip": False, "lf": False, "failedfirst": False, "newfirst": False,
+    "continue_on_collection_errors": True, "collectonly": False, "usepdb": False, "trace": False,
+    "numprocesses": 0, "dist": "no", "tx": [], "looponfail": False, "distload": False,
+    "no_cov": True, "xmlpath": None, "htmlpath": None,
+}  # fmt: skip
 
 
-class TimedOut(BaseException):
-    """A test took too long."""
-
-
-def pytest_configure(config: pytest.Config) -> None:
-    """Begin to report, if there is somebody to report to."""
+@pytest.hookimpl(hookwrapper=True, tryfirst=True)
+def pytest_load_initial_conftests(early_config: pytest.Config) -> Iterator[None]:
+    """The first hook there is: begin to report, if there is somebody to report to."""
     number = os.environ.pop("CODEACT_REPORT_FD", "")
     if not number:
+        yield
         return
-    os.set_inheritable(int(number), False)  # noqa: FBT003 - positional only
-    seconds = float(os.environ.get("CODEACT_TEST_TIMEOUT", "0"))
-    trace = os.environ.get("CODEACT_TRACE") == "1"
-    config.pluginmanager.register(Reporter(int(number), config, seconds, trace=trace), "codeact-reporter")
+    reporter = Reporter(int(number), early_config)
+    early_config.pluginmanager.register(reporter, "codeact-reporter")
+    settle(early_config.known_args_namespace)  # where pytest-cov, which starts early, looks
+    reporter.clock.wind()
+    with reporter.clock:
+        outcome: Any = yield
+    reporter.clock.stop()
+    if outcome.excinfo is not None:
+        reporter.report_conftest(outcome.excinfo[1])
+
+
+def settle(options: Any) -> None:  # noqa: ANN401 - argparse's namespace
+    """Switch off what hides results. Only options that exist, so no plugin has to be there."""
+    for name, value in SETTLED.items():
+        if hasattr(options, name):
+            setattr(options, name, value)
+    if getattr(options, "tbstyle", "") in ("no", "line"):
+        options.tbstyle = "auto"
+
+
+def digest(node_id: str) -> str:
+    """A short stand-in for a node id."""
+    return hashlib.sha1(node_id.encode("utf-8", "surrogatepass")).hexdigest()[:DIGEST]  # noqa: S324 - no secret
+
+
+def means(name: str, node_id: str) -> bool:
+    """Whether a name (node id, file, folder, or the bare name of a test) means a test."""
+    name = _without(name, "./").rstrip("/")
+    inside = node_id.startswith((name + "::", name + "/", name + "["))
+    parts = node_id.partition("[")[0].split("::")[1:]
+    return node_id == name or inside or name in parts or node_id.endswith("::" + name)
 
 
 class Reporter:
     """Hooks of one test session."""
 
-    def __init__(self, descriptor: int, config: pytest.Config, seconds: float, *, trace: bool) -> None:
+    def __init__(self, descriptor: int, config: pytest.Config) -> None:
         self.descriptor = descriptor
+        self.process = os.getpid()
+        self.config = config
         self.root = os.getcwd()
-        self.seconds = seconds
-        self.trace = trace
-        self.current = ""
+        self.places = Places(self.root)
+        self.clock = Clock(float(os.environ.get("CODEACT_TEST_TIMEOUT", "0")), descriptor)
+        self.calls = Calls(self.places.inside) if os.environ.get("CODEACT_TRACE") == "1" else None
         self.parts: dict[str, Any] = {}
-        self.called: list[dict[str, Any]] = []
-        self.watch: threading.Timer | None = None
-        self._tell("session", pytest=pytest.__version__, root=str(config.rootpath))
+        self.details: dict[str, Any] = {}
+        self.is_cut = False
+        os.set_inheritable(descriptor, False)  # noqa: FBT003 - positional only
+        os.register_at_fork(after_in_child=self._close)
+
+    @pytest.hookimpl(hookwrapper=True, tryfirst=True)
+    def pytest_cmdline_main(self, config: pytest.Config) -> Iterator[None]:
+        """All options are known, and no plugin has acted on them."""
+        settle(config.option)
+        yield
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_configure(self, config: pytest.Config) -> None:
+        """Say who runs, and keep pytest's cache, which tests may use, out of the workspace."""
+        cache: Any = getattr(config, "cache", None)
+        if hasattr(cache, "_cachedir"):  # an option would be unknown to a workspace that switches the plugin off
+            cache._cachedir = type(cache._cachedir)("/tmp/pytest-cache")  # noqa: SLF001
+        file = getattr(config, "inipath", None) or ""
+        self._tell("session", pytest=pytest.__version__, root=self.root, config=str(file))
+
+    @pytest.hookimpl(hookwrapper=True, tryfirst=True)
+    def pytest_make_collect_report(self, collector: pytest.Collector) -> Iterator[None]:
+        """Importing a test file takes a test's time at most."""
+        if not isinstance(collector, pytest.File):
+            yield
+            return
+        self._tell("collecting", id=self._id(collector))
+        self.clock.wind()
+        with self.clock:
+            outcome: Any = yield
+        self.clock.stop()
+        if outcome.excinfo is not None:  # SystemExit, which ends the session: the host goes on without this file
+            self.is_cut = True
+            self._tell("broken", id=self._id(collector), text="", **self._describe(outcome.excinfo[1]))
+            return
+        error = getattr(getattr(outcome.get_result(), "call", None), "excinfo", None)
+        self.details = self._describe(_cause(error.value)) if error is not None else {}
 
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
         """A file that could not be collected."""
         if report.failed:
-            self._tell("broken", id=report.nodeid, text=_shorten(str(report.longrepr)))
+            details, self.details = self.details, {}
+            self._tell("broken", id=self._id(report), text=shorten(str(report.longrepr)), **details)
+
+    @pytest.hookimpl(hookwrapper=True)
+    def pytest_collection_modifyitems(self, config: pytest.Config, items: list[pytest.Item]) -> Iterator[None]:
+        """Leave out what was not asked for, or was run before the last process died."""
+        yield
+        names = json.loads(os.environ.get("CODEACT_SELECT") or "[]")
+        done: set[str] = set()
+        for name, value in os.environ.items():
+            if name.startswith("CODEACT_DONE_"):
+                done.update(value[place : place + DIGEST] for place in range(0, len(value), DIGEST))
+        ids = [self._id(item) for item in items]
+        missing = [name for name in names if not any(means(name, node_id) for node_id in ids)]
+        if missing:
+            self._tell("missing", names=missing)
+        keep: list[pytest.Item] = []
+        drop: list[pytest.Item] = []
+        for item, node_id in zip(items, ids):  # noqa: B905 - Python 3.8 has no strict
+            wanted = not names or any(means(name, node_id) for name in names)
+            (keep if wanted and digest(node_id) not in done else drop).append(item)
+        if drop:
+            items[:] = keep
+            config.hook.pytest_deselected(items=drop)
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         """All tests that will run, in order."""
-        self._tell("collected", ids=[item.nodeid for item in session.items])
+        ids = [self._id(item) for item in session.items]
+        if self.is_cut:
+            return
+        for place in range(0, max(len(ids), 1), CHUNK):
+            self._tell("collected", ids=ids[place : place + CHUNK])
 
-    @pytest.hookimpl(hookwrapper=True)
+    @pytest.hookimpl(hookwrapper=True, tryfirst=True)
     def pytest_runtest_protocol(self, item: pytest.Item) -> Iterator[None]:
         """Around one test: its clock, and its result at the end."""
-        self.current = item.nodeid
-        self.parts = {"outcome": "passed", "seconds": 0.0, "message": "", "text": "", "frames": []}
-        self.called = []
-        self._tell("start", id=item.nodeid)
-        old = self._start_clock()
-        yield
-        self._stop_clock(old)
-        self._tell("result", id=item.nodeid, called=self.called, **self.parts)
-
-    @pytest.hookimpl(hookwrapper=True)
-    def pytest_runtest_call(self, item: pytest.Item) -> Iterator[None]:  # noqa: ARG002 - pytest's signature
-        """Around the test itself: trace what it calls."""
-        if not self.trace:
-            yield
-            return
-        before = sys.getprofile()
-        seen: set[tuple[str, int]] = set()
-
-        def watch(frame: Any, event: str, _: Any) -> None:  # noqa: ANN401 - the interpreter's signature
-            if event == "call":
-                self._note_call(frame.f_code, seen)
-
-        threading.setprofile(watch)
-        sys.setprofile(watch)
-        try:
-            yield
-        finally:
-            sys.setprofile(before)
-            threading.setprofile(None)
-
-    @pytest.hookimpl(hookwrapper=True)
-    def pytest_runtest_makereport(self, item: pytest.Item, call: pytest.CallInfo[None]) -> Iterator[None]:  # noqa: ARG002
-        """One phase of a test is over."""
+        self.parts = {"outcome": "passed", "seconds": 0.0, "message": "", "text": "", "frames": [], "phase": ""}
+        if self.calls is not None:
+            self.calls.found = []
+        self._tell("start", id=self._id(item))
+        self.clock.wind()
         outcome: Any = yield
-        report: pytest.TestReport = outcome.get_result()
-        self.parts["seconds"] += report.duration
-        expected = hasattr(report, "wasxfail")
-        if report.failed:
-            self._failed(report, call)
-        elif report.skipped and self.parts["outcome"] == "passed":
-            self.parts["outcome"] = "xfailed" if expected else "skipped"
-            self.parts["message"] = _shorten(str(getattr(report, "wasxfail", report.longrepr)), MAX_MESSAGE)
-        elif report.when == "call" and expected:
+        self.clock.stop()
+        if outcome.excinfo is not None and self.parts["outcome"] == "passed":  # it ends the whole session
+            self.parts.update(self._describe(outcome.excinfo[1]), outcome="failed", phase="call")
+        self._tell("result", id=self._id(item), called=self.calls.found if self.calls else [], **self.parts)
+
+    @pytest.hookimpl(hookwrapper=True, tryfirst=True)
+    def pytest_runtest_setup(self) -> Iterator[None]:
+        """The first phase of a test."""
+        with self.clock:
+            yield
+
+    @pytest.hookimpl(hookwrapper=True, tryfirst=True)
+    def pytest_runtest_call(self) -> Iterator[None]:
+        """The test itself."""
+        if self.calls is not None:
+            self.calls.start()
+        with self.clock:
+            yield
+        if self.calls is not None:
+            self.calls.stop()
+
+    @pytest.hookimpl(hookwrapper=True, tryfirst=True)
+    def pytest_runtest_teardown(self) -> Iterator[None]:
+        """The last phase of a test."""
+        with self.clock:
+            yield
+
+    @pytest.hookimpl(hookwrapper=True, tryfirst=True)
+    def pytest_runtest_makereport(self, call: pytest.CallInfo[None]) -> Iterator[None]:
+        """One phase of a test is over: keep what only its exception tells."""
+        yield
+        self.details = self._describe(call.excinfo.value) if call.excinfo is not None else {}
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """The report of one phase, as it counts: plugins may have changed it, or say that the test is run again."""
+        details, self.details = self.details, {}
+        parts = self.parts
+        parts["seconds"] += report.duration
+        outcome: str = report.outcome
+        if outcome == "rerun":  # by pytest-rerunfailures
+            parts.update(outcome="passed", message="", text="", frames=[], phase="")
+        elif report.failed and parts["outcome"] not in ("failed", "error", "timeout"):
+            text = str(report.longrepr)
+            parts.update(outcome="failed" if report.when == "call" else "error", message=_headline(text, report))
+            parts.update(details, text=shorten(text), phase=report.when)
+        elif type(report).__name__ not in SUBTESTS and parts["outcome"] == "passed":
+            self._note_success(report)
+
+    def _note_success(self, report: pytest.TestReport) -> None:
+        expected = getattr(report, "wasxfail", None)
+        if report.skipped:
+            reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr or "")
+            text = _without(reason, "Skipped: ") if expected is None else _without(expected, "reason: ")
+            self.parts.update(outcome="skipped" if expected is None else "xfailed", message=text[:MAX_MESSAGE])
+        elif report.when == "call" and expected is not None:
             self.parts["outcome"] = "xpassed"
 
     def pytest_sessionfinish(self, exitstatus: int) -> None:
         """The session is over."""
         self._tell("end", status=int(exitstatus))
+        self.clock.leave()
 
-    def _failed(self, report: pytest.TestReport, call: pytest.CallInfo[None]) -> None:
-        error = call.excinfo
-        late = error is not None and isinstance(error.value, TimedOut)
-        self.parts["outcome"] = "timeout" if late else "failed" if report.when == "call" else "error"
-        self.parts["text"] = _shorten(str(report.longrepr))
-        if error is not None:
-            self.parts["message"] = _one_line(error.value)
-            self.parts["frames"] = self._frames(error.value)
+    def _id(self, node: Any) -> str:  # noqa: ANN401 - an item, a collector, or a report of one
+        """A node's id relative to the workspace; pytest's own is relative to the folder of its configuration."""
+        node_id: str = node.nodeid
+        root = str(getattr(self.config, "rootpath", None) or getattr(self.config, "rootdir", ""))  # pytest 6.0 has one
+        return f"{root[len(self.root) + 1 :]}/{node_id}" if root.startswith(self.root + os.sep) else node_id
 
-    def _frames(self, error: BaseException) -> list[dict[str, Any]]:
-        found: list[dict[str, Any]] = []
-        for frame, line in traceback.walk_tb(error.__traceback__):
-            path = self._inside(frame.f_code.co_filename)
-            if path:
-                values = [] if len(found) == 0 else _values(frame.f_locals)
-                found.append({"path": path, "line": line, "function": frame.f_code.co_name, "values": values})
-        return found[-MAX_FRAMES:]
+    def report_conftest(self, error: BaseException) -> None:
+        """A conftest file at the root of the tests could not be imported."""
+        cause = getattr(error, "cause", None) or getattr(error, "excinfo", (None, None))[1] or error
+        path = str(getattr(error, "path", "")) or "conftest.py"
+        self._tell("conftest", id=os.path.relpath(path, self.root), text="", **self._describe(cause))
 
-    def _note_call(self, code: Any, seen: set[tuple[str, int]]) -> None:  # noqa: ANN401 - a code object
-        key = (code.co_filename, code.co_firstlineno)
-        if key in seen or len(self.called) >= MAX_CALLED:
-            return
-        seen.add(key)
-        path = self._inside(code.co_filename)
-        if path and code.co_name != "<module>":
-            name = getattr(code, "co_qualname", code.co_name)
-            self.called.append({"path": path, "line": code.co_firstlineno, "function": name, "values": []})
+    def _describe(self, error: BaseException) -> dict[str, Any]:
+        found: dict[str, Any] = {"message": explain(error) + _missing(error, self.root)}
+        if hasattr(error, "errorstring") or type(error).__name__ == "FixtureLookupError":
+            found.pop("message")  # pytest's own report says it in words
+        found["frames"] = self.places.frames(error)
+        if isinstance(error, TimedOut):
+            found["outcome"] = "timeout"
+        return found
 
-    def _inside(self, file: str) -> str:
-        """The path in the workspace, or nothing; virtual environments in it are not the workspace's code."""
-        full = os.path.join(self.root, file)
-        if not full.startswith(self.root + os.sep) or "site-packages" in full or full.startswith("<"):
-            return ""
-        path = os.path.relpath(full, self.root)
-        return path if os.path.exists(full) else ""
-
-    def _start_clock(self) -> Any:  # noqa: ANN401 - whatever handler there was
-        if not self.seconds or threading.current_thread() is not threading.main_thread():
-            return None
-        self.watch = threading.Timer(self.seconds + GRACE, self._give_up)
-        self.watch.daemon = True
-        self.watch.start()
-        old = signal.signal(signal.SIGALRM, self._too_late)
-        signal.setitimer(signal.ITIMER_REAL, self.seconds)
-        return old
-
-    def _stop_clock(self, old: Any) -> None:  # noqa: ANN401
-        if self.watch is not None:
-            self.watch.cancel()
-            self.watch = None
-            signal.setitimer(signal.ITIMER_REAL, 0)
-            signal.signal(signal.SIGALRM, old if old is not None else signal.SIG_DFL)
-
-    def _too_late(self, _: int, __: Any) -> None:  # noqa: ANN401 - the interpreter's signature
-        raise TimedOut(f"the test did not end within {self.seconds:g} s")
-
-    def _give_up(self) -> None:
-        """In a thread of its own: the test did not react. Tell where it is, and end the process."""
-        frame = sys._current_frames().get(threading.main_thread().ident or 0)  # noqa: SLF001 - its documented use
-        text = "".join(traceback.format_stack(frame)) if frame else ""
-        self._tell(
-            "result", id=self.current, outcome="timeout", seconds=self.seconds + GRACE, text=_shorten(text), frames=[],
-            message=f"the test did not end within {self.seconds:g} s, nor when it was told to", called=self.called,
-        )  # fmt: skip
-        os._exit(70)
+    def _close(self) -> None:
+        """In a child of a test: the report is none of its business."""
+        with contextlib.suppress(OSError):
+            os.close(self.descriptor)
 
     def _tell(self, event: str, **fields: Any) -> None:  # noqa: ANN401 - JSON
+        if os.getpid() != self.process:
+            return
         data = json.dumps({"event": event, **fields}).encode("ascii") + b"\n"
-        while data:
-            data = data[os.write(self.descriptor, data) :]
+        try:
+            while data:
+                data = data[os.write(self.descriptor, data) :]
+        except OSError:  # a test has closed the descriptor: nobody hears any more, but tests still run
+            self.process = -1
 
 
-def _values(names: dict[str, Any]) -> list[list[str]]:
-    found: list[list[str]] = []
-    for name, value in list(names.items()):
-        if not name.startswith(("__", "@")) and len(found) < MAX_VALUES:
-            try:
-                text = repr(value)
-            except Exception as error:  # noqa: BLE001 - a broken __repr__ is a value too
-                text = f"<no repr: {type(error).__name__}>"
-            found.append([name, text if len(text) <= MAX_VALUE else text[:MAX_VALUE] + "..."])
-    return found
+def _cause(error: BaseException) -> BaseException:
+    """What went wrong in a file, rather than that it could not be collected."""
+    return error.__cause__ or error if type(error).__name__ == "CollectError" else error
 
 
-def _one_line(error: BaseException) -> str:
+def _without(text: str, prefix: str) -> str:
+    """`str.removeprefix`, which Python 3.8 has not."""
+    return text[len(prefix) :] if text[: len(prefix)] == prefix else text
+
+
+def _headline(text: str, report: pytest.TestReport) -> str:
+    """A failure without an exception of its own in one line."""
+    lines = [line for line in text.splitlines() if line.strip()]
+    said = [line[2:].strip() for line in lines if line.startswith("E ")]
+    crash = getattr(getattr(report.longrepr, "reprcrash", None), "message", "")
+    candidates: list[str] = [*said[:1], *crash.splitlines()[:1], *lines[-1:], "failed"]
+    return candidates[0][:MAX_MESSAGE]
+
+
+def _missing(error: BaseException | None, root: str) -> str:
+    """A note on a package that is not installed; empty if that is not what is wrong.
+
+    A module of the workspace that cannot be found is an ordinary failure, and so is a slip in a known name.
+    """
+    seen: list[BaseException] = []
+    while error is not None and not isinstance(error, ModuleNotFoundError) and error not in seen:
+        seen.append(error)
+        error = error.__cause__ or error.__context__
+    name = str(getattr(error, "name", "") or "").partition(".")[0]
+    if not isinstance(error, ModuleNotFoundError) or not name.isidentifier() or _is_known(name, root):
+        return ""
+    return f" (package {name} is not installed in {sys.executable})"
+
+
+def _is_known(name: str, root: str) -> bool:
+    import difflib
+
     try:
-        text = str(error)
-    except Exception:  # noqa: BLE001 - a broken __str__
-        text = "(its message cannot be shown)"
-    lines = text.strip().splitlines()
-    return f"{type(error).__name__}: {lines[0] if lines else ''}"[:MAX_MESSAGE].rstrip(": ")
+        if importlib.util.find_spec(name) is not None:
+            return True
+    except (ImportError, ValueError, AttributeError):
+        pass
+    own: set[str] = set()
+    folders = [root, os.path.join(root, "src"), os.path.join(root, "lib")]
+    for folder in {*folders, *(path for path in sys.path if path.startswith(root))}:
+        try:
+            own.update(entry.name.partition(".")[0] for entry in os.scandir(folder) if _is_module(entry))
+        except OSError:
+            continue
+    names = own | set(getattr(sys, "stdlib_module_names", sys.builtin_module_names))
+    return name in own or bool(difflib.get_close_matches(name, names, n=1, cutoff=0.8))
 
 
-def _shorten(text: str, most: int = MAX_TEXT) -> str:
-    return text if len(text) <= most else f"{text[: most // 2]}\n[...]\n{text[-most // 2 :]}"
+def _is_module(entry: os.DirEntry[str]) -> bool:
+    return entry.name.endswith(".py") or (entry.is_dir() and entry.name.isidentifier())

@@ -17,7 +17,6 @@ from codeact.doctor import examine, is_ready
 from codeact.errors import ApplyError, SettingsError
 from codeact.events import StepTaken
 from codeact.evidence import Evidence, Proposal
-from codeact.freeze import read_file, take_snapshot
 from codeact.journal import find_run, list_runs, open_journal, read_journal
 from codeact.models.pull import PullProgress, installed_models, pull_model
 from codeact.proposal import select, separate, unified_diff
@@ -25,6 +24,7 @@ from codeact.revisit import prove_again, replay_run, verify_run
 from codeact.run import run_task
 from codeact.sandboxes import sweep
 from codeact.settings import Settings
+from codeact.snapshot import read_file, take_snapshot
 from codeact.terminal import Terminal
 from codeact.trajectory import FileChange, Task, TaskKind
 from codeact.wire import to_line

@@ -7,11 +7,11 @@ from codeact.agent import Assignment, Verdict
 from codeact.answers import interpret, quote
 from codeact.briefs import describe_failures, describe_observation, fix_brief
 from codeact.facts import Facts, collect_facts
-from codeact.freeze import Snapshot, list_files, read_file
 from codeact.protected import protected
 from codeact.sandboxes.base import Sandbox
 from codeact.search import search_edits
 from codeact.settings import Limits
+from codeact.snapshot import Snapshot, list_files, read_file
 from codeact.targets import is_mended, matching, test_files
 from codeact.testing import Selection, regressions, run_tests
 from codeact.trajectory import FAILING, Action, FileState, Outcome, Step, Task, TestReport, TestResult

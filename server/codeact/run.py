@@ -26,13 +26,13 @@ from codeact.events import (
 from codeact.evidence import Proposal
 from codeact.facts import Facts
 from codeact.fixing import Repair
-from codeact.freeze import Snapshot, keep, open_snapshot, read_file, take_snapshot
 from codeact.journal import Journal, create_journal, new_run_id
 from codeact.models import open_model
 from codeact.models.base import Model, is_small
 from codeact.models.replay import ReplayModel
 from codeact.proposal import make_proposal, separate, stat, unified_diff
 from codeact.settings import Settings
+from codeact.snapshot import Snapshot, keep, open_snapshot, read_file, take_snapshot
 from codeact.targets import matching
 from codeact.testing import Selection, run_tests
 from codeact.trajectory import Completion, FileChange, Outcome, Sampling, Task, TaskKind, TestReport, TestResult, Usage

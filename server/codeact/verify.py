@@ -16,13 +16,12 @@ from datetime import UTC, datetime
 
 from codeact import __version__
 from codeact.evidence import Evidence
-from codeact.freeze import Snapshot, list_files, read_file, write_tree
-from codeact.mirror import materialise
 from codeact.proposal import tally
 from codeact.protected import protected
 from codeact.sandboxes import find_interpreter, open_sandbox
 from codeact.sandboxes.base import Interpreter, Sandbox, SandboxSpec
 from codeact.settings import Settings
+from codeact.snapshot import Snapshot, list_files, materialise, read_file, write_tree
 from codeact.targets import is_mended, test_files
 from codeact.testing import Selection, regressions, run_tests
 from codeact.trajectory import FileChange, TestReport, TestResult

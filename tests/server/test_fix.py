@@ -174,7 +174,7 @@ async def test_a_missing_package_is_named(workspace: Path) -> None:
     """A test run that fails for want of a package says which, and what to do."""
     make_workspace(workspace, {"test_x.py": "import surely_not_installed\n\n\ndef test_x():\n    pass\n"})
     report = await run_tests_once(settings_for(workspace))
-    assert "lacks surely_not_installed" in report.problem
+    assert "no package surely_not_installed" in report.problem
     assert "--python" in report.problem
 
 

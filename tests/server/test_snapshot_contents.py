@@ -108,7 +108,7 @@ def test_odd_names_are_kept_exactly(tmp_path: Path, workspace: Path, with_git: b
     workspace.mkdir()
     write(workspace, {name: f"{number}\n" for number, name in enumerate(ODD_NAMES)})
     if with_git:
-        make_repository(workspace)
+        git(workspace, "init", "-q")
     settings = make_settings(tmp_path, workspace)
     first = take_snapshot(settings)
     assert contents(first) == {name: f"{number}\n".encode() for number, name in enumerate(ODD_NAMES)}

@@ -1,0 +1,25 @@
+"""Frozen copies of a workspace, kept by git in a folder of CodeAct's own.
+
+`take` a snapshot: `source` finds what belongs to the workspace, `intake` brings an index up to date with it
+(`differences` tells what changed, `verdicts` what becomes of it, `sensitive` and `caps` what must stay out), `buffers`
+puts unsaved text on top. `frozen` reads a snapshot and makes new ones of it, `mirror` makes its files appear in a
+folder, `prune` forgets. `store`, `index` and `repository` are the git below. Nothing here writes into a workspace.
+"""
+
+from codeact.snapshot.frozen import Snapshot, keep, list_files, open_snapshot, read_file, release, write_tree
+from codeact.snapshot.mirror import materialise
+from codeact.snapshot.prune import prune
+from codeact.snapshot.take import take_snapshot
+
+__all__ = [
+    "Snapshot",
+    "keep",
+    "list_files",
+    "materialise",
+    "open_snapshot",
+    "prune",
+    "read_file",
+    "release",
+    "take_snapshot",
+    "write_tree",
+]

@@ -1,0 +1,53 @@
+"""Forgetting what nobody needs any more: old snapshots, their files, and the stores of workspaces that are gone."""
+
+import fcntl
+import os
+import time
+from pathlib import Path
+
+from codeact.settings import Settings
+from codeact.snapshot.mirror import sweep_mirrors
+from codeact.snapshot.store import Store, mirrors_path, remove, run_git, try_lock
+
+WEEKS = 2
+SECONDS = WEEKS * 7 * 24 * 3600
+
+
+def prune(settings: Settings) -> None:
+    """Remove what no run keeps and nothing has used for two weeks. A store that is in use now is passed over.
+
+    Raises:
+        SnapshotError: git is missing or failed.
+    """
+    for path in (settings.state / "snapshots").glob("*"):
+        descriptor = os.open(path / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            if try_lock(descriptor, fcntl.LOCK_EX):
+                _prune_store(Store(path, descriptor), mirrors_path(settings, path))
+        finally:
+            os.close(descriptor)
+
+
+def _prune_store(store: Store, mirrors: Path) -> None:
+    old = time.time() - SECONDS
+    for folder in (store.path / "scratch").glob("*"):
+        if folder.stat().st_mtime < old:
+            remove(folder)
+    if not _is_wanted(store, old):
+        sweep_mirrors(mirrors, 0)
+        remove(store.path)
+        return
+    locks = [lock.stat().st_mtime for lock in mirrors.glob("slot-*/lock")]
+    if locks and max(locks) < old:
+        sweep_mirrors(mirrors, 0)
+    run_git(store, "gc", "--quiet", f"--prune={WEEKS}.weeks.ago")
+
+
+def _is_wanted(store: Store, old: float) -> bool:
+    """Whether the workspace is still there, or a run keeps something of it, or it was used lately."""
+    workspace = store.path / "workspace"
+    if not workspace.exists() or (store.path / "rules").stat().st_mtime > old:
+        return True
+    if Path(os.fsdecode(workspace.read_bytes()).removesuffix("\n")).is_dir():
+        return True
+    return any((store.path / "refs" / "codeact").glob("*/*"))
