@@ -27,8 +27,9 @@ def define(source: str, code: str) -> str:
         ValueError: nothing in `code` changes anything.
     """
     code = textwrap.dedent(code).strip("\n") + "\n"
+    statements = ast.parse(code).body  # before anything else, so that broken code is a SyntaxError
     merger = _Merger(source, code)
-    for statement in ast.parse(code).body:
+    for statement in statements:
         merger.merge(statement)
     merged = merger.finish()
     ast.parse(merged)

@@ -133,7 +133,7 @@ def test_it_is_byte_exact_whatever_attributes_and_configuration_say(
     write(home, {".gitconfig": configuration, "attributes": "*.txt filter=evil\n"})
     monkeypatch.setenv("HOME", str(home))
     files: dict[str, str | bytes] = {
-        ".gitattributes": "*.txt text eol=crlf ident filter=evil\n*.u16 text working-tree-encoding=UTF-16\n* text=auto\n",
+        ".gitattributes": "* text=auto\n*.txt text eol=crlf ident filter=evil\n*.u16 working-tree-encoding=UTF-16\n",
         "sub/.gitattributes": "* text filter=evil ident\n[attr]mine filter=evil\n",
         "crlf.txt": "a\r\nb\r\n",
         "lf.txt": "a\nb\n",

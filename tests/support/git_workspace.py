@@ -3,7 +3,10 @@
 import hashlib
 import os
 import subprocess
+import sys
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from codeact.settings import Settings, SnapshotSettings
 from codeact.snapshot import Snapshot, list_files, read_file
@@ -17,7 +20,7 @@ def git(folder: Path, *arguments: str) -> str:
     return subprocess.run(command, cwd=folder, check=True, capture_output=True, text=True).stdout
 
 
-def make_repository(folder: Path, files: dict[str, str | bytes] | None = None) -> Path:
+def make_repository(folder: Path, files: Mapping[str, str | bytes] | None = None) -> Path:
     """A repository with one commit."""
     folder.mkdir(parents=True, exist_ok=True)
     git(folder, "init", "-q", "-b", "main")
@@ -27,7 +30,7 @@ def make_repository(folder: Path, files: dict[str, str | bytes] | None = None) -
     return folder
 
 
-def write(folder: Path, files: dict[str, str | bytes]) -> None:
+def write(folder: Path, files: Mapping[str, str | bytes]) -> None:
     """Write files."""
     for path, content in files.items():
         place = folder / path
@@ -45,6 +48,30 @@ def make_settings(tmp_path: Path, workspace: Path, **snapshot: object) -> Settin
     )
 
 
+TAKE = """
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from codeact.errors import CodeActError
+from codeact.settings import Settings
+from codeact.snapshot import take_snapshot
+folder = Path(sys.argv[1])
+try:
+    snapshot = take_snapshot(Settings(workspace=folder / "work", state=folder / "state", cache=folder / "cache"))
+except CodeActError as error:
+    print(type(error).__name__, error)
+else:
+    print(snapshot.tree, *(f"{left.path}: {left.reason}" for left in snapshot.left_out), sep="\\n")
+"""
+
+
+def take_elsewhere(folder: Path, *wrapper: str, **options: Any) -> str:
+    """Take a snapshot of the folder's `work` in a process of its own; return its id and what it leaves out."""
+    command = [*wrapper, sys.executable, "-c", TAKE, str(folder)]
+    told: str = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True, **options).stdout
+    return told.strip()
+
+
 def contents(snapshot: Snapshot) -> dict[str, bytes]:
     """All files of a snapshot."""
     states = {path: read_file(snapshot, path) for path in list_files(snapshot)}
@@ -59,7 +86,7 @@ def on_disk(folder: Path) -> dict[str, tuple[str, bytes]]:
             place = Path(parent, name)
             path = os.path.relpath(place, folder)
             if place.is_symlink():
-                found[path] = ("120000", os.fsencode(os.readlink(place)))
+                found[path] = ("120000", os.fsencode(place.readlink()))
             else:
                 found[path] = ("100755" if place.stat().st_mode & 0o100 else "100644", place.read_bytes())
     return found
@@ -67,7 +94,7 @@ def on_disk(folder: Path) -> dict[str, tuple[str, bytes]]:
 
 def fingerprint(folder: Path) -> dict[str, tuple[object, ...]]:
     """Everything about every file and folder below a folder that a write could change."""
-    found = {}
+    found: dict[str, tuple[object, ...]] = {}
     for parent, folders, names in os.walk(folder):
         for name in (*folders, *names, "."):
             place = Path(parent, name)

@@ -126,7 +126,9 @@ class Lookout:
         if self._environments.add([_environment_of(path) for path in marks]):
             write_excludes(self._source, self._store, self._environments.paths)
             return self._untracked()
-        return reply.paths, {path: reason.lower() for path, reason in UNREADABLE.findall(reply.problem)}
+        prefix = self._source.prefix
+        closed = {path.removeprefix(prefix): reason.lower() for path, reason in UNREADABLE.findall(reply.problem)}
+        return reply.paths, {path: f"it cannot be read ({reason})" for path, reason in closed.items()}
 
     def _changed(self) -> list[str]:
         reply = look(self._source, self._store, "diff-files", "-z", "--name-only")
@@ -140,8 +142,8 @@ class Lookout:
         source, nested = self._source, self.nested.paths
         own: list[str] = []
         if source.repository:
-            command = (*source.options, "ls-files", "-z", "-c", "-i", "--exclude-standard")
-            own = list_tracked(self._store, source.repository, source.workspace, *command)
+            selection = ("-c", "-i", "--exclude-standard")
+            own = list_tracked(self._store, source.repository, source.workspace, source.options, *selection)
         inner = [path for folder in nested for path in self._tracked_in(folder)]
         arguments = ("--literal-pathspecs", "ls-files", "-z", "-c", "--", *nested)
         known = look(source, self._store, *arguments).paths if inner else []
@@ -150,7 +152,7 @@ class Lookout:
     def _tracked_in(self, folder: str) -> list[str]:
         place = self._source.workspace / folder
         repository = repository_at(place)
-        found = list_tracked(self._store, repository, place, "ls-files", "-z") if repository else []
+        found = list_tracked(self._store, repository, place, ()) if repository else []
         return [f"{folder}/{path}" for path in found]
 
     def _is_environment(self, path: str) -> bool:

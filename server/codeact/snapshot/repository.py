@@ -3,7 +3,7 @@
 import os
 import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -72,7 +72,9 @@ def default_excludes() -> Path:
     return Path(os.environ.get("XDG_CONFIG_HOME") or Path("~/.config").expanduser()) / "git" / "ignore"
 
 
-def list_tracked(store: Store, repository: Repository, folder: Path, *command: str) -> list[str]:
+def list_tracked(
+    store: Store, repository: Repository, folder: Path, options: Sequence[str], *selection: str
+) -> list[str]:
     """The files below a folder that a repository tracks, relative to the folder.
 
     The repository's index is read through a git folder of ours: git would note in the user's own that it was read.
@@ -81,7 +83,8 @@ def list_tracked(store: Store, repository: Repository, folder: Path, *command: s
         store: whose ignore rules hold.
         repository: whose index is read.
         folder: where to look.
-        command: the git command that lists them.
+        options: of git.
+        selection: which of them, as options of `git ls-files`.
 
     Raises:
         SnapshotError: the index is damaged.
@@ -93,16 +96,19 @@ def list_tracked(store: Store, repository: Repository, folder: Path, *command: s
     for shared in repository.git.glob("sharedindex.*"):
         if not (reader / shared.name).exists():
             shutil.copyfile(shared, reader / shared.name)
-    environ = {
-        "GIT_DIR": reader,
-        "GIT_WORK_TREE": repository.top,
-        "GIT_INDEX_FILE": index,
-        "GIT_OBJECT_DIRECTORY": repository.common / "objects",
-    }
+    environ = {"GIT_DIR": reader, "GIT_WORK_TREE": repository.top, "GIT_INDEX_FILE": index}
+    command = (*options, "ls-files", "-z", *(("--sparse",) if _is_sparse(repository) else ()), *selection)
     reply = run_git(store, "-C", str(folder), *command, environ=environ, check=False)
     if reply.status:
         raise SnapshotError(f"The git index {index} cannot be read. Mend it (git status tells more): {reply.problem}")
     return reply.paths
+
+
+def _is_sparse(repository: Repository) -> bool:
+    """Whether folders in the index stand for files that are not on disk, so that git would have to look them up."""
+    return (repository.git / "info/sparse-checkout").exists() and b"sdir\0\0\0\0" in (
+        repository.git / "index"
+    ).read_bytes()
 
 
 def _uses_sha256(repository: Repository) -> bool:

@@ -218,15 +218,16 @@ def run_git(
         from git import Git, GitCommandNotFound  # noqa: PLC0415 - see above
     except ImportError as error:
         raise SnapshotError(MISSING) from error
-    command = [*_without_foreign_variables(), "git", *arguments]
-    variables = {**FIXED, **({} if configured else UNCONFIGURED), **{k: str(v) for k, v in (environ or {}).items()}}
+    variables = {"GIT_DIR": str(store.path), **FIXED, **({} if configured else UNCONFIGURED)}
+    variables |= {name: str(value) for name, value in (environ or {}).items()}
+    command = [*_without_foreign(variables), "git", *arguments]
     with ExitStack() as stack:
         stream = stack.enter_context(_readable(stdin)) if stdin else None
         try:
             status, output, problem = Git(store.path).execute(
                 command,
                 istream=stream,
-                env={"GIT_DIR": str(store.path), **variables},
+                env=variables,
                 with_extended_output=True,
                 with_exceptions=False,
                 stdout_as_string=False,
@@ -264,9 +265,9 @@ FIXED = {
 UNCONFIGURED = {"GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_NOSYSTEM": "1"}
 
 
-def _without_foreign_variables() -> list[str]:
-    """What takes away variables that would lead git elsewhere: a hook of git's has them."""
-    foreign = [name for name in os.environ if name.startswith("GIT_") and name not in FIXED | UNCONFIGURED]
+def _without_foreign(variables: Mapping[str, str]) -> list[str]:
+    """What takes away variables that would lead git elsewhere: whoever is started by a git hook has them."""
+    foreign = [name for name in os.environ if name.startswith("GIT_") and name not in {*variables, *UNCONFIGURED}]
     return ["env", *(part for name in foreign for part in ("-u", name))] if foreign else []
 
 

@@ -1,0 +1,47 @@
+"""Sandboxes for tests, over a snapshot folder made by hand."""
+
+import os
+import shutil
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from codeact.sandboxes import find_interpreter, open_sandbox
+from codeact.sandboxes.base import Sandbox, SandboxSpec, sandbox_user
+from codeact.settings import Limits, load_settings
+
+Opener = Callable[..., AbstractAsyncContextManager[Sandbox]]
+
+
+@pytest.fixture
+def open_one(tmp_path: Path) -> Opener:
+    """Opens a sandbox whose snapshot has a module, a script and a folder; limits may be given."""
+    if shutil.which("bwrap") is None:
+        pytest.skip("bubblewrap is not installed")
+    snapshot, workspace = tmp_path / "snapshot", tmp_path / "work"
+    (snapshot / "pkg").mkdir(parents=True)
+    workspace.mkdir()
+    (snapshot / "mod.py").write_text("VALUE = 1\n")
+    (snapshot / "pkg" / "data.txt").write_text("data\n")
+    (snapshot / "run.sh").write_text("#!/bin/sh\n")
+    (snapshot / "run.sh").chmod(0o755)
+    for path in (snapshot, *snapshot.rglob("*")):
+        os.chown(path, *sandbox_user())
+    interpreter = find_interpreter(load_settings(workspace, {}, {}))
+
+    def open_(**limits: Any) -> AbstractAsyncContextManager[Sandbox]:
+        spec = SandboxSpec(
+            run="test",
+            snapshot=snapshot,
+            workspace=workspace,
+            interpreter=interpreter,
+            limits=replace(Limits(), **limits),
+            state=tmp_path / "state",
+        )
+        return open_sandbox(spec, "bubblewrap")
+
+    return open_

@@ -1,0 +1,289 @@
+"""What a sandbox does and what it does not let happen, with real programs in a real one."""
+
+import asyncio
+import contextlib
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
+from pathlib import Path
+
+import pytest
+
+from codeact.sandboxes.base import Sandbox
+from codeact.trajectory import Action, FileState, Observation
+
+Opener = Callable[..., AbstractAsyncContextManager[Sandbox]]
+pytestmark = pytest.mark.bubblewrap
+
+
+async def run(sandbox: Sandbox, code: str, timeout: float = 20) -> Observation:
+    return await sandbox.execute(Action(code, timeout))
+
+
+async def test_state_values_output_and_errors(open_one: Opener) -> None:
+    """Variables stay, a last expression has a value, output is caught at the descriptor, errors name the action's line."""
+    async with open_one() as sandbox:
+        assert (await run(sandbox, "x = 20\nx + 1")).value == "21"
+        assert (await run(sandbox, "x * 2")).value == "40"
+        seen = await run(
+            sandbox,
+            "import subprocess, sys\nprint('out')\nsubprocess.run(['echo', 'child'])\nprint('err', file=sys.stderr)",
+        )
+        assert (sorted(seen.stdout.split()), seen.stderr) == (["child", "out"], "err\n")
+        failed = await run(sandbox, "def f(y):\n    return 1 / y\nf(0)")
+        assert failed.failure
+        assert failed.failure.type == "ZeroDivisionError"
+        assert "line 2, in f\n    return 1 / y" in failed.failure.traceback
+        assert "interpreter.py" not in failed.failure.traceback
+        assert (await run(sandbox, "finish('done')")).finished == "done"
+        assert (await run(sandbox, "import mod\nmod.VALUE")).value == "1"
+
+
+async def test_output_is_bounded_with_head_and_tail(open_one: Opener) -> None:
+    """A flood costs no memory, and both its ends are seen."""
+    async with open_one(output_bytes=2000) as sandbox:
+        seen = await run(sandbox, "print('first')\nfor i in range(300_000): print('x' * 50)\nprint('last')")
+        assert len(seen.stdout) < 2200
+        assert seen.stdout.startswith("first")
+        assert seen.stdout.endswith("last\n")
+        assert "bytes left out" in seen.stdout
+
+
+async def test_a_timeout_ends_the_whole_tree_and_the_sandbox_goes_on(open_one: Opener) -> None:
+    """Also what forked twice, took its own session and ignores signals."""
+    daemon = (
+        "import os, signal, time\nif os.fork() == 0:\n    os.setsid()\n    if os.fork() == 0:\n"
+        "        signal.signal(signal.SIGTERM, signal.SIG_IGN)\n        time.sleep(1000)\n    os._exit(0)\nwhile True: pass"
+    )
+    async with open_one() as sandbox:
+        seen = await run(sandbox, daemon, timeout=1)
+        assert seen.timed_out
+        assert seen.seconds < 3
+        assert "variables of earlier actions are lost" in seen.stderr
+        alive = await run(sandbox, "import os\nsorted(int(p) for p in os.listdir('/proc') if p.isdigit())")
+        assert len(alive.value.split(",")) == 2, "only the Worker and the interpreter"
+
+
+@pytest.mark.parametrize(
+    ("code", "words"),
+    [
+        ("import os; os._exit(3)", "exit code 3"),
+        ("import ctypes; ctypes.string_at(0)", "SIGSEGV"),
+        ("import os; os.kill(os.getpid(), 9)", "SIGKILL"),
+    ],
+)
+async def test_a_dead_interpreter_is_told_and_replaced(open_one: Opener, code: str, words: str) -> None:
+    """Whatever ends the interpreter, the next action has a new one."""
+    async with open_one() as sandbox:
+        seen = await run(sandbox, code)
+        assert seen.failure
+        assert words in seen.failure.message
+        assert (await run(sandbox, "1 + 1")).value == "2"
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "x = bytearray(3 << 30)",
+        "import subprocess, sys\nps = [subprocess.Popen([sys.executable, '-c', 'x = bytearray(120 << 20); input()'], stdin=-1) for _ in range(9)]\nimport time; time.sleep(15)",
+        "import os\nwhile True: os.fork()",
+        "import threading, time\nfor _ in range(5000): threading.Thread(target=time.sleep, args=(60,)).start()",
+        "with open('/tmp/big', 'wb') as f:\n    while True: f.write(bytes(1 << 20))",
+        "with open('big', 'wb') as f:\n    while True: f.write(bytes(1 << 20))",
+        "for i in range(10**7): open(f'/tmp/{i}', 'w').close()",
+    ],
+)
+async def test_bombs_are_contained(open_one: Opener, code: str) -> None:
+    """Memory, processes, threads, bytes and files run out inside, and the sandbox can be used afterwards."""
+    limits = {"memory_bytes": 512 << 20, "processes": 64, "scratch_bytes": 32 << 20, "view_bytes": 32 << 20}
+    async with open_one(**limits) as sandbox:
+        seen = await run(sandbox, code, timeout=8)
+        assert seen.failure or seen.timed_out or seen.stderr
+        await sandbox.restore()
+        assert (await run(sandbox, "1 + 1")).value == "2"
+
+
+@pytest.mark.parametrize(
+    ("code", "error"),
+    [
+        ("import socket; socket.create_connection(('192.0.2.1', 80), 2)", "OSError"),
+        ("import socket; socket.getaddrinfo('example.org', 80)", "gaierror"),
+        ("import socket; socket.socket(40, socket.SOCK_STREAM)", "OSError"),
+        ("open('/usr/x', 'w')", "OSError"),
+        ("open('/run/codeact/snapshot/mod.py', 'w')", "OSError"),
+        ("open('/run/codeact/lib/codeact_sandbox/worker.py', 'a')", "OSError"),
+        ("open('/proc/1/mem', 'rb')", "PermissionError"),
+        ("open('/proc/1/environ', 'rb').read()", "PermissionError"),
+        ("import os; os.listdir('/proc/1/fd')", "PermissionError"),
+        ("import os; os.setuid(0)", "PermissionError"),
+        (
+            "import ctypes, os\nif ctypes.CDLL(None, use_errno=True).ptrace(16, 1, 0, 0) != 0: raise OSError(ctypes.get_errno())",
+            "OSError",
+        ),
+        ("import ctypes\nif ctypes.CDLL(None).unshare(0x10000000) != 0: raise OSError('no')", "OSError"),
+        ("import ctypes\nif ctypes.CDLL(None).syscall(425, 1, 0) < 0: raise OSError('no')", "OSError"),
+    ],
+)
+async def test_what_is_forbidden_fails(open_one: Opener, code: str, error: str) -> None:
+    """Networks, the host's files, the Worker's memory, privileges, and kernel interfaces that attackers like."""
+    async with open_one() as sandbox:
+        seen = await run(sandbox, code)
+        assert seen.failure, seen
+        assert seen.failure.type in (error, "PermissionError", "OSError"), seen.failure
+
+
+async def test_nothing_of_the_host_is_seen(open_one: Opener, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No variable, no file of the home folder, no capability, no privilege to gain."""
+    monkeypatch.setenv("HOST_SECRET", "1")
+    async with open_one() as sandbox:
+        seen = await run(
+            sandbox,
+            "import os\nprint(os.environ)\nprint(os.path.exists(os.path.expanduser('~root/.bashrc')))\nprint(open('/proc/self/status').read())",
+        )
+        assert "HOST_SECRET" not in seen.stdout
+        status = dict(line.split(":\t", 1) for line in seen.stdout.splitlines() if ":\t" in line)
+        assert {status[name] for name in ("CapPrm", "CapEff", "CapBnd", "CapAmb")} == {"0" * 16}
+        assert (status["NoNewPrivs"], status["Seccomp"]) == ("1", "2")
+        assert "0" not in status["Uid"].split()
+
+
+async def test_the_worker_survives_signals_from_inside(open_one: Opener) -> None:
+    """Process 1 can neither be killed nor stopped by code of its own user."""
+    async with open_one() as sandbox:
+        await run(sandbox, "import os\nfor number in (9, 15, 19, 11): os.kill(1, number)")
+        assert (await run(sandbox, "2")).value == "2"
+
+
+async def test_ordinary_programs_work(open_one: Opener) -> None:
+    """multiprocessing with shared memory, threads, a loopback server, subprocesses, temporary files."""
+    code = """
+import multiprocessing, socket, subprocess, tempfile, threading
+with multiprocessing.get_context('fork').Pool(2) as pool:
+    assert pool.map(abs, [-1, 2]) == [1, 2]
+value = multiprocessing.Value('i', 5)
+server = socket.create_server(('127.0.0.1', 0))
+thread = threading.Thread(target=lambda: server.accept()[0].sendall(b'hi'))
+thread.start()
+assert socket.create_connection(server.getsockname()).recv(2) == b'hi'
+assert subprocess.run(['sh', '-c', 'echo ok'], capture_output=True).stdout == b'ok\\n'
+tempfile.NamedTemporaryFile().write(b'x')
+'fine'
+"""
+    async with open_one() as sandbox:
+        seen = await run(sandbox, code)
+        assert seen.value == "fine", seen
+
+
+async def test_changes_are_read_as_hostile_input_and_restored(open_one: Opener) -> None:
+    """Edits, deletions, modes and links are told; pipes, sockets and giants are refused; junk is passed over."""
+    code = """
+import os, pathlib, socket
+pathlib.Path('mod.py').write_text('VALUE = 2\\n')
+os.remove('pkg/data.txt')
+os.chmod('run.sh', 0o644)
+os.makedirs('new/deep')
+pathlib.Path('new/deep/\\u00fc x.txt').write_bytes(b'\\xff')
+open(b'bad-\\xff', 'wb').close()
+os.symlink('/etc/passwd', 'link')
+os.mkfifo('pipe')
+socket.socket(socket.AF_UNIX).bind('sock')
+with open('giant', 'wb') as f: f.truncate(3 << 30)
+open('line\\nbreak', 'w').close()
+os.makedirs('__pycache__'); open('__pycache__/mod.pyc', 'w').close()
+"""
+    async with open_one(view_bytes=4 << 30) as sandbox:
+        assert (await run(sandbox, code)).failure is None
+        changes = await sandbox.changes()
+        assert changes.files == {
+            "mod.py": FileState(b"VALUE = 2\n"),
+            "pkg/data.txt": None,
+            "run.sh": FileState(b"#!/bin/sh\n"),
+            "new/deep/\u00fc x.txt": FileState(b"\xff"),
+            "bad-\udcff": FileState(b""),
+            "link": FileState(b"/etc/passwd", "120000"),
+        }
+        assert {rejected.path for rejected in changes.rejected} == {"pipe", "sock", "giant", "line\nbreak"}
+        await sandbox.restore()
+        assert (await sandbox.changes()).files == {}
+        assert (await run(sandbox, "import os\nsorted(os.listdir())")).value == "['mod.py', 'pkg', 'run.sh']"
+
+
+async def test_write_does_not_follow_links(open_one: Opener) -> None:
+    """A folder that code replaced by a link is not written through."""
+    async with open_one() as sandbox:
+        await run(sandbox, "import os, shutil\nshutil.rmtree('pkg')\nos.symlink('/tmp', 'pkg')")
+        with pytest.raises(Exception, match="symlink"):
+            await sandbox.write({"pkg/evil.txt": FileState(b"x")})
+        await sandbox.write({"ok/there.txt": FileState(b"x", "100755")})
+        assert (await run(sandbox, "import os\nos.access('ok/there.txt', os.X_OK)")).value == "True"
+
+
+async def test_spawn_reports_times_out_and_leaves_nothing(open_one: Opener) -> None:
+    """A program's report arrives by its own pipe; what it leaves behind is ended, the interpreter is not."""
+    async with open_one() as sandbox:
+        await run(sandbox, "kept = 7")
+        pieces: list[bytes] = []
+        program = "import os; os.write(int(os.environ['CODEACT_REPORT_FD']), b'told'); os.system('sleep 100 &'); raise SystemExit(3)"
+        done = await sandbox.spawn([sandbox.python, "-c", program], timeout=20, on_report=pieces.append)
+        assert (done.exit_code, b"".join(pieces)) == (3, b"told")
+        done = await sandbox.spawn(["sleep", "100"], timeout=0.5)
+        assert done.timed_out
+        assert (await sandbox.spawn(["surely-no-program"], timeout=5)).exit_code == 127
+
+
+async def test_cancelling_leaves_a_usable_sandbox(open_one: Opener) -> None:
+    """A cancelled action is ended within two seconds, and the next one works."""
+    async with open_one() as sandbox:
+        running = asyncio.ensure_future(run(sandbox, "while True: pass", timeout=60))
+        await asyncio.sleep(0.5)
+        running.cancel()
+        started = time.monotonic()
+        with pytest.raises(asyncio.CancelledError):
+            await running
+        assert time.monotonic() - started < 2
+        assert (await run(sandbox, "3")).value == "3"
+
+
+async def test_a_killed_server_leaves_no_process(tmp_path: Path) -> None:
+    """`kill -9` of the server ends its sandbox, whatever runs in it."""
+    if not sys.platform.startswith("linux"):
+        pytest.skip("Linux only")
+    workspace = tmp_path / "killed"
+    workspace.mkdir()
+    (workspace / "test_x.py").write_text("import time\n\n\ndef test_x():\n    time.sleep(600)\n")
+    program = (
+        "import asyncio, pathlib\nfrom codeact.revisit import run_tests_once\nfrom codeact.settings import load_settings\n"
+        f"settings = load_settings(pathlib.Path({str(workspace)!r}), {{'state': {str(tmp_path / 'state')!r}, "
+        f"'cache': {str(tmp_path / 'cache')!r}, 'sandbox': {{'limits': {{'test_seconds': 600}}}}}}, {{}})\n"
+        "asyncio.run(run_tests_once(settings))"
+    )
+    server = subprocess.Popen([sys.executable, "-c", program])  # noqa: ASYNC220 - it is what the test is about
+    try:
+        await _until(lambda: _processes(workspace), 20)
+        server.send_signal(signal.SIGKILL)
+        server.wait()
+        await _until(lambda: not _processes(workspace), 5)
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            server.kill()
+
+
+async def _until(condition: Callable[[], object], seconds: float) -> None:
+    for _ in range(int(seconds / 0.1)):
+        if condition():
+            return
+        await asyncio.sleep(0.1)
+    raise AssertionError("it did not come to that")
+
+
+def _processes(workspace: Path) -> list[str]:
+    found = []
+    for pid in (path.name for path in Path("/proc").iterdir() if path.name.isdigit()):
+        with contextlib.suppress(OSError):
+            line = Path(f"/proc/{pid}/cmdline").read_bytes()
+            if b"worker.py" in line and str(workspace).encode() in line:
+                found.append(pid)
+    return found
