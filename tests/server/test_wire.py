@@ -14,6 +14,7 @@ from codeact.errors import WireError
 from codeact.events import (
     Event,
     ModelAnswered,
+    ModelChosen,
     ModelText,
     Progress,
     RunEnded,
@@ -82,6 +83,7 @@ EVENT_VALUES: tuple[Event, ...] = (
     SnapshotTaken(tree="t", files=3, left_out=(Rejected(".env", "may hold secrets"),)),
     TestsRan(phase="before", report=REPORT),
     ModelText(text="```py"),
+    ModelChosen(name="m", context=4096, schedule=(Sampling(samples=2),)),
     ModelAnswered(
         kept=0,
         added=(Message("user", "fix"),),
