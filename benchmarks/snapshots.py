@@ -137,7 +137,7 @@ def git(folder: Path, *arguments: str) -> None:
 def show(timings: Sequence[Timing]) -> int:
     """Print the medians beside git's own and what is promised."""
     table = Table(box=None, pad_edge=False, caption="medians of one run; ratios are to git's own command beside them")
-    for heading in ("files", "", "snapshot", "git", "ratio", "promised", "then its files"):
+    for heading in ("files", "", "snapshot", "git", "ratio", "promised", "its files"):
         table.add_column(heading, justify="right" if heading else "left", header_style="dim", no_wrap=True)
     broken = False
     for timing in timings:

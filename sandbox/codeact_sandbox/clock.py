@@ -16,6 +16,7 @@ import time
 from typing import Any
 
 GRACE = 3.0  # seconds that a test has to end after it was told to
+SLACK = 1.0  # seconds for which the watchdog is not moved from test to test, since that takes milliseconds
 NUDGE = 1.0  # seconds after which it is told again, in case that it swallowed the exception
 LEAVING = 2.0  # seconds that the process has to end after the last test
 
@@ -36,7 +37,7 @@ class Clock:
         self.now = time.monotonic
         self.began = 0.0
         self.rung = False
-        self.is_watched = False
+        self.fires = 0.0  # when the watchdog does; 0 if there is none
         self.depth = 0
         self.theirs: Any = None
         if seconds:
@@ -47,7 +48,6 @@ class Clock:
         """Begin a test: its time is full again."""
         self.left = self.seconds
         self.rung = False
-        self._unwatch()
 
     def __enter__(self) -> None:
         self.depth += 1
@@ -55,8 +55,8 @@ class Clock:
             return
         self.began = self.now()
         seconds = max(self.left, GRACE if self.rung else 0.01)
-        if self.rung or not self.is_watched:
-            self._watch(seconds + GRACE)
+        if self.rung or self.fires < self.began + seconds + GRACE:
+            self._watch(seconds + GRACE + SLACK)
         remaining, interval = signal.getitimer(signal.ITIMER_REAL)
         if 0 < remaining <= seconds:  # a timer of pytest-timeout's, or the like, which is due before ours
             return
@@ -77,7 +77,7 @@ class Clock:
                 signal.setitimer(signal.ITIMER_REAL, max(remaining - passed, 0.001), interval)
 
     def stop(self) -> None:
-        """End a test: until the next one nothing is timed."""
+        """Nothing is timed until the next test. Between one test and the next this is not needed."""
         self._unwatch()
 
     def leave(self) -> None:
@@ -93,9 +93,9 @@ class Clock:
 
     def _watch(self, seconds: float) -> None:
         faulthandler.dump_traceback_later(seconds, exit=True, file=self.descriptor)
-        self.is_watched = True
+        self.fires = self.now() + seconds
 
     def _unwatch(self) -> None:
-        if self.is_watched:
+        if self.fires:
             faulthandler.cancel_dump_traceback_later()
-            self.is_watched = False
+            self.fires = 0.0

@@ -19,7 +19,7 @@ def define(source: str, code: str) -> str:
 
     Functions, methods and constants replace those of the same name; a class is merged member by member; a bare `def`
     whose name only a method has replaces that method. What is new is put before the first definition that was
-    replaced. Missing imports are added. Anything else in `code` is ignored. An old decorator or docstring that the new
+    replaced. Missing imports that it uses are added. Anything else in `code` is ignored. An old decorator or docstring that the new
     definition leaves out is kept, since models drop them without meaning to.
 
     Raises:
@@ -46,6 +46,7 @@ class _Merger:
         self.new_lines = _split(code)
         self.tree = ast.parse(source)
         self.strings = _string_lines(code)
+        self.used = {node.id for node in ast.walk(ast.parse(code)) if isinstance(node, ast.Name)}
         self.edits: list[tuple[tuple[int, int], list[str]]] = []
         self.fresh: list[list[str]] = []
         self.imports: list[str] = []
@@ -83,7 +84,7 @@ class _Merger:
     def _merge_import(self, statement: ast.Import | ast.ImportFrom) -> None:
         bound = _bound_names(self.tree)
         names = {(alias.asname or alias.name).split(".")[0] for alias in statement.names}
-        if not names <= bound and getattr(statement, "module", None) != "__future__":
+        if names & self.used and not names <= bound and getattr(statement, "module", None) != "__future__":
             self.imports.extend(self._text(statement, 0))
 
     def _merge_class(self, statement: ast.ClassDef) -> None:

@@ -120,7 +120,6 @@ class Reporter:
         self.clock.wind()
         with self.clock:
             outcome: Any = yield
-        self.clock.stop()
         if outcome.excinfo is not None:  # SystemExit, which ends the session: the host goes on without this file
             self.is_cut = True
             self._tell("broken", id=self._id(collector), text="", **self._describe(outcome.excinfo[1]))
@@ -146,7 +145,7 @@ class Reporter:
         ids = [self._id(item) for item in items]
         missing = [name for name in names if not any(means(name, node_id) for node_id in ids)]
         if missing:
-            self._tell("missing", names=missing)
+            self._tell("missing", names=missing, near=_near(missing, ids))
         keep: list[pytest.Item] = []
         drop: list[pytest.Item] = []
         for item, node_id in zip(items, ids):  # noqa: B905 - Python 3.8 has no strict
@@ -158,6 +157,7 @@ class Reporter:
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         """All tests that will run, in order."""
+        self.clock.stop()
         ids = [self._id(item) for item in session.items]
         if self.is_cut:
             return
@@ -173,7 +173,6 @@ class Reporter:
         self._tell("start", id=self._id(item))
         self.clock.wind()
         outcome: Any = yield
-        self.clock.stop()
         if outcome.excinfo is not None and self.parts["outcome"] == "passed":  # it ends the whole session
             self.parts.update(self._describe(outcome.excinfo[1]), outcome="failed", phase="call")
         self._tell("result", id=self._id(item), called=self.calls.found if self.calls else [], **self.parts)
@@ -270,6 +269,14 @@ class Reporter:
                 data = data[os.write(self.descriptor, data) :]
         except OSError:  # a test has closed the descriptor: nobody hears any more, but tests still run
             self.process = -1
+
+
+def _near(names: list[str], ids: list[str]) -> list[str]:
+    """The names of tests that are like names which no test has."""
+    import difflib
+
+    bare = {node_id.rpartition("::")[2].partition("[")[0] for node_id in ids}
+    return [match for name in names[:20] for match in difflib.get_close_matches(name, bare, n=2)]
 
 
 def _cause(error: BaseException) -> BaseException:

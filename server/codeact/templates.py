@@ -216,6 +216,10 @@ class _Editor:
         if isinstance(node.op, (ast.Sub, ast.Div, ast.FloorDiv, ast.Mod, ast.Pow)):
             swapped = f"{self._text(node.right)} {SYMBOLS[type(node.op)]} {self._text(node.left)}"
             yield self._edit(node, swapped, 1.5)
+        if isinstance(node.op, (ast.Div, ast.FloorDiv)):
+            quotient = f"{self._text(node.left)} / {self._text(node.right)}"
+            yield self._edit(node, f"round({quotient})", 1.8)
+            yield self._edit(node, f"-(-({self._text(node.left)}) // {self._text(node.right)})", 2)
         yield self._edit(node, self._text(node.left), 2.5)
         yield self._edit(node, self._text(node.right), 3)
 

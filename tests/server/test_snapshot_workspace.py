@@ -133,7 +133,7 @@ def test_a_state_folder_that_cannot_be_made_is_told(tmp_path: Path, workspace: P
 def test_a_machine_without_git_is_told_so(tmp_path: Path, workspace: Path) -> None:
     """Both when CodeAct starts there, and when git vanishes meanwhile."""
     write(workspace, {"a.py": ""})
-    told = take_elsewhere(tmp_path, env={"PATH": str(tmp_path)})
+    told = take_elsewhere(tmp_path, env={**os.environ, "PATH": str(tmp_path)})
     assert told.startswith("SnapshotError git is not installed")
     settings = make_settings(tmp_path, workspace)
     take_snapshot(settings)

@@ -50,7 +50,6 @@ def make_settings(tmp_path: Path, workspace: Path, **snapshot: object) -> Settin
 
 TAKE = """
 import sys
-from collections.abc import Mapping
 from pathlib import Path
 from codeact.errors import CodeActError
 from codeact.settings import Settings

@@ -3,7 +3,8 @@
 `take` a snapshot: `source` finds what belongs to the workspace, `intake` brings an index up to date with it
 (`differences` tells what changed, `verdicts` what becomes of it, `sensitive` and `caps` what must stay out), `buffers`
 puts unsaved text on top. `frozen` reads a snapshot and makes new ones of it, `mirror` makes its files appear in a
-folder, `prune` forgets. `store`, `index` and `repository` are the git below. Nothing here writes into a workspace.
+folder, `prune` forgets. `store`, `command`, `index`, `blobs` and `repository` are the git
+below. Nothing here writes into a workspace.
 """
 
 from codeact.snapshot.frozen import Snapshot, keep, list_files, open_snapshot, read_file, release, write_tree

@@ -7,9 +7,10 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from codeact.snapshot.files import put_text, stamp
 from codeact.snapshot.repository import default_excludes, list_tracked, repository_at
 from codeact.snapshot.source import Source, look, write_excludes
-from codeact.snapshot.store import Store, put_text, stamp
+from codeact.snapshot.store import Store
 
 ENVIRONMENT_MARKS = ("/pyvenv.cfg", "/conda-meta/history")
 UNREADABLE = re.compile(r"^warning: could not open directory '(.*)/': (.*)$", re.MULTILINE)

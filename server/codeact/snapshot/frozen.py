@@ -8,9 +8,12 @@ from pathlib import Path
 
 from codeact.errors import SnapshotError
 from codeact.settings import Settings
+from codeact.snapshot.blobs import read_blob
+from codeact.snapshot.command import run_git
+from codeact.snapshot.files import put_text, remove
 from codeact.snapshot.index import count_entries, put_files, scratch_index, write_index
 from codeact.snapshot.source import resolve_workspace
-from codeact.snapshot.store import Store, mirrors_path, put_text, read_blob, remove, run_git, store_path
+from codeact.snapshot.store import Store, mirrors_path, store_path
 from codeact.trajectory import FileChange, FileState, Rejected
 
 TREE = re.compile(r"[0-9a-f]{40}")

@@ -7,7 +7,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from codeact.errors import SnapshotError
-from codeact.snapshot.store import MODES, Store, run_git, write_blob
+from codeact.snapshot.blobs import write_blob
+from codeact.snapshot.command import run_git
+from codeact.snapshot.store import MODES, Store
 from codeact.trajectory import FileState
 
 EMPTY_BLOB = "e69de29bb2d1d6434b8b29ae775ad8c2e48c5391"

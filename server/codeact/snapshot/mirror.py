@@ -14,8 +14,10 @@ from pathlib import Path
 
 from codeact.errors import SnapshotError
 from codeact.sandboxes.base import sandbox_user
+from codeact.snapshot.command import run_git
+from codeact.snapshot.files import put_text, remove, try_lock
 from codeact.snapshot.frozen import Snapshot
-from codeact.snapshot.store import Store, put_text, remove, run_git, try_lock
+from codeact.snapshot.store import Store
 
 KEPT = 2  # folders of a workspace that nobody uses: what a run starts from, and what it proposes
 YOUNG = 4_000_000_000  # seconds since 1970: younger than every file

@@ -6,8 +6,10 @@ import time
 from pathlib import Path
 
 from codeact.settings import Settings
+from codeact.snapshot.command import run_git
+from codeact.snapshot.files import remove, try_lock
 from codeact.snapshot.mirror import sweep_mirrors
-from codeact.snapshot.store import Store, mirrors_path, remove, run_git, try_lock
+from codeact.snapshot.store import Store, mirrors_path
 
 WEEKS = 2
 SECONDS = WEEKS * 7 * 24 * 3600

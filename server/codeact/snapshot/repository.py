@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from codeact.errors import SnapshotError
-from codeact.snapshot.store import Store, make_reader, run_git
+from codeact.snapshot.command import run_git
+from codeact.snapshot.store import Store, make_reader
 
 
 @dataclass(frozen=True)
@@ -93,15 +94,23 @@ def list_tracked(
     if not index.exists():
         return []
     reader = make_reader(store, _uses_sha256(repository))
-    for shared in repository.git.glob("sharedindex.*"):
-        if not (reader / shared.name).exists():
-            shutil.copyfile(shared, reader / shared.name)
+    _copy_shared(repository, reader)
     environ = {"GIT_DIR": reader, "GIT_WORK_TREE": repository.top, "GIT_INDEX_FILE": index}
     command = (*options, "ls-files", "-z", *(("--sparse",) if _is_sparse(repository) else ()), *selection)
     reply = run_git(store, "-C", str(folder), *command, environ=environ, check=False)
     if reply.status:
         raise SnapshotError(f"The git index {index} cannot be read. Mend it (git status tells more): {reply.problem}")
     return reply.paths
+
+
+def _copy_shared(repository: Repository, reader: Path) -> None:
+    """Copy what a split index builds on: git looks for it in its own folder, and notes there that it was used."""
+    shared = {file.name: file for file in repository.git.glob("sharedindex.*")}
+    for copy in reader.glob("sharedindex.*"):
+        if not shared.pop(copy.name, None):
+            copy.unlink()
+    for name, file in shared.items():
+        shutil.copyfile(file, reader / name)
 
 
 def _is_sparse(repository: Repository) -> bool:

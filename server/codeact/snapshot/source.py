@@ -8,9 +8,11 @@ from pathlib import Path
 
 from codeact.errors import WorkspaceError
 from codeact.settings import Settings, SnapshotSettings
+from codeact.snapshot.command import Reply, run_git
+from codeact.snapshot.files import put_text
 from codeact.snapshot.repository import Repository, excludes_file, find_repository
 from codeact.snapshot.sensitive import FOLDERS, HARMLESS, NAMES, Judge, make_judge
-from codeact.snapshot.store import Reply, Store, put_text, run_git
+from codeact.snapshot.store import Store
 
 FORMAT = "1"  # another one makes every index afresh
 CACHES = ("__pycache__/", ".pytest_cache/", ".mypy_cache/", ".ruff_cache/", ".hypothesis/")

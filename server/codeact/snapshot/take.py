@@ -8,11 +8,12 @@ from dataclasses import dataclass, replace
 from codeact.settings import Settings
 from codeact.snapshot.buffers import place_buffers
 from codeact.snapshot.caps import Size
+from codeact.snapshot.files import put_text, stamp
 from codeact.snapshot.frozen import Snapshot
 from codeact.snapshot.index import count_entries, put_files, scratch_index, write_index
 from codeact.snapshot.intake import Intake
 from codeact.snapshot.source import Source, find_source, resolve_workspace
-from codeact.snapshot.store import Store, lock_store, mirrors_path, put_text, stamp, store_path
+from codeact.snapshot.store import Store, lock_store, mirrors_path, store_path
 from codeact.trajectory import Rejected
 
 

@@ -1,6 +1,5 @@
 """Why a test run is not an ordinary report, in one sentence that says what to do."""
 
-import difflib
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -104,9 +103,8 @@ def _selection(results: Sequence[TestResult], seen: Circumstances) -> str:
     if not asked:
         return ""
     names = [_shorten(name, seen.stream.root) for name in asked]
-    bare = {node_id.rpartition("::")[2].partition("[")[0] for node_id in seen.stream.ids}
-    near = [match for name in names for match in difflib.get_close_matches(name, bare, n=2, cutoff=0.6)]
-    hint = f" Did you mean {', '.join(dict.fromkeys(near))}?" if near else " Name a path or a node id as pytest does."
+    near = ", ".join(dict.fromkeys(seen.stream.near))
+    hint = f" Did you mean {near}?" if near else " Name a path or a node id as pytest does."
     broken = " Some files could not be collected." if results and seen.stream.missing else ""
     return f"There is no test {', '.join(names[:5])}.{hint}{broken}"
 

@@ -35,6 +35,7 @@ class Stream:
     results: dict[str, TestResult] = field(default_factory=dict)
     ids: dict[str, None] = field(default_factory=dict)
     missing: tuple[str, ...] = ()
+    near: tuple[str, ...] = ()
     conftest: TestResult | None = None
     root: str = ""
     started: bool = False
@@ -129,8 +130,8 @@ class Stream:
             case "collected":
                 return self._take_ids(event.get("ids"))
             case "missing":
-                names = event.get("names")
-                self.missing = tuple(_strings(names, MAX_SHORT))[:100]
+                self.missing = tuple(_strings(event.get("names"), MAX_SHORT))[:100]
+                self.near = tuple(_strings(event.get("near"), MAX_SHORT))[:5]
             case "conftest" if node_id:
                 self.conftest = _result(event, node_id, Outcome.ERROR)
             case "broken" if node_id or event.get("text"):
@@ -138,7 +139,7 @@ class Stream:
                 self._add(_result(event, node_id or ".", outcome))
             case "start" if node_id in self.ids:
                 self.current = node_id
-            case "result" if node_id in self.ids and event.get("outcome") in OUTCOMES:
+            case "result" if node_id in self.ids and _text(event, "outcome", MAX_SHORT) in OUTCOMES:
                 self.current = ""
                 self._add(_result(event, node_id, Outcome(event["outcome"])))
             case "end":
