@@ -19,8 +19,8 @@ def define(source: str, code: str) -> str:
 
     Functions, methods and constants replace those of the same name; a class is merged member by member; a bare `def`
     whose name only a method has replaces that method. What is new is put before the first definition that was
-    replaced. Missing imports that it uses are added. Anything else in `code` is ignored. An old decorator or docstring that the new
-    definition leaves out is kept, since models drop them without meaning to.
+    replaced. Missing imports that it uses are added. Anything else in `code` is ignored. An old decorator or docstring
+    that the new definition leaves out is kept, since models drop them without meaning to.
 
     Raises:
         SyntaxError: `code`, or the result, is not valid Python.

@@ -92,7 +92,7 @@ def _environment(results: Sequence[TestResult], seen: Circumstances) -> str:
     missing = _missing([conftest] if conftest else results)
     if missing and not any(result.outcome is Outcome.PASSED for result in results):
         names = ", ".join(missing)
-        return f"The test environment {python} lacks {names}, which tests import. Install it there, {NAME_ANOTHER}"
+        return f"The test environment ({python}) has no package {names}. Install it there, {NAME_ANOTHER}"
     return ""
 
 
