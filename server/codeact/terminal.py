@@ -49,6 +49,7 @@ class Terminal:
         self._status: Status | None = None
         self._doing = ""
         self._writing = ""
+        self._told = ""
 
     def close(self) -> None:
         """Stop the spinner."""
@@ -94,13 +95,16 @@ class Terminal:
         self.console.print(text)
 
     def fail(self, message: str) -> None:
-        """Tell why a command could not be carried out."""
+        """Tell why a command could not be carried out, unless the end of the run has told it already."""
         self.close()
+        if message == self._told:
+            return
         Console(stderr=True, highlight=False).print(f"[red]codeact:[/] {_plain(message)}", soft_wrap=True)
 
     def show_end(self, ended: RunEnded) -> None:
         """Show how a run ended: the diff, what is proven, and what can be done next."""
         self.close()
+        self._told = ended.message
         if ended.diff:
             self.show_diff(ended.diff)
         if ended.answer:

@@ -1,0 +1,101 @@
+"""The command line as a developer types it: exit codes, messages, and `--json` on standard output and nothing else."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from openai_server import ScriptedOpenAI, say
+from workspaces import ANSWER, BROKEN, MENDED, make_workspace
+
+Command = Callable[..., subprocess.CompletedProcess[str]]
+
+
+@pytest.fixture
+def codeact(tmp_path: Path) -> Command:
+    """Runs `codeact` with a state of its own, in the workspace `work`."""
+
+    def run(*arguments: str, **environ: str) -> subprocess.CompletedProcess[str]:
+        (tmp_path / "work").mkdir(exist_ok=True)
+        clean = {name: value for name, value in os.environ.items() if not name.startswith(("OPENAI_", "CODEACT_"))}
+        folders = {"CODEACT_STATE_DIR": str(tmp_path / "state"), "CODEACT_CACHE_DIR": str(tmp_path / "cache")}
+        return subprocess.run(
+            [sys.executable, "-m", "codeact", *arguments],
+            cwd=tmp_path / "work",
+            env={**clean, **folders, "CODEACT_CONFIG": str(tmp_path / "none.toml"), **environ},
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=120,
+        )
+
+    return run
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["fix", "--workspace", "/surely/not/there"], "There is no folder /surely/not/there"),
+        (["show", "nothing"], "There are no runs yet"),
+        (["ask", "why?"], "cannot do 'ask' tasks yet"),
+        (["fix", "--max-steps", "-1"], "expected a number of 0 or more"),
+        (["fix", "--sandbox", "chroot"], "There is no sandbox named 'chroot'"),
+        (["lsp", "--tcp", "nowhere"], "--tcp wants HOST:PORT"),
+    ],
+)
+def test_wrong_usage_says_what_and_exits_with_2(codeact: Command, arguments: list[str], words: str) -> None:
+    """One clear message on standard error, once, and no traceback."""
+    done = codeact(*arguments)
+    assert done.returncode == 2
+    assert (done.stdout + done.stderr).count(words) == 1, done
+    assert "Traceback" not in done.stderr
+
+
+def test_no_runs_yet(codeact: Command) -> None:
+    """An empty state says what to do first."""
+    done = codeact("runs")
+    assert (done.returncode, done.stdout) == (
+        0,
+        "No runs yet. In a repository with a failing test, type: codeact fix\n",
+    )
+
+
+@pytest.mark.bubblewrap
+@pytest.mark.skipif(shutil.which("bwrap") is None, reason="bubblewrap is not installed")
+def test_fix_apply_undo_with_json(codeact: Command, tmp_path: Path, scripted: Callable[..., ScriptedOpenAI]) -> None:
+    """Lines of JSON with the result last; then accepted, taken back, and dropped."""
+    workspace = tmp_path / "work"
+    workspace.mkdir()
+    make_workspace(workspace)
+    server = scripted([say(ANSWER)])
+    model = {"CODEACT_BASE_URL": server.base_url, "CODEACT_API_KEY": "sk-some-key", "CODEACT_MODEL": "scripted"}
+    done = codeact("fix", "--json", **model)
+    assert done.returncode == 0, done
+    events: list[dict[str, Any]] = [json.loads(line) for line in done.stdout.splitlines()]
+    result = events[-1]
+    assert (result["event"], result["schema"], result["status"]) == ("result", 1, "verified")
+    assert {"run", "diff", "answer", "artifacts", "evidence", "usage"} <= result.keys()
+    assert result["usage"].keys() == {"model_calls", "prompt_tokens", "completion_tokens", "seconds"}
+    assert (workspace / "calc.py").read_text() == BROKEN
+    assert codeact("diff").stdout == result["diff"]
+    assert "verified" in codeact("show").stdout
+    assert codeact("apply", result["run"][-4:]).returncode == 0
+    assert (workspace / "calc.py").read_text() == MENDED
+    assert codeact("undo").returncode == 0
+    assert (workspace / "calc.py").read_text() == BROKEN
+    assert codeact("discard").returncode == 0
+    assert "discarded" in codeact("runs").stdout
+
+
+def test_an_endpoint_that_is_dead_is_named(codeact: Command, tmp_path: Path) -> None:
+    """What does not answer, and what to do; the workspace and the exit code tell the same story."""
+    (tmp_path / "work").mkdir()
+    make_workspace(tmp_path / "work")
+    done = codeact("fix", CODEACT_BASE_URL="http://127.0.0.1:9/v1", CODEACT_MODEL="m")
+    assert done.returncode == 2
+    assert "127.0.0.1:9" in done.stdout + done.stderr
