@@ -20,8 +20,8 @@ $(STAMP): pyproject.toml requirements/bootstrap.txt requirements/dev.txt scripts
 	@scripts/install.sh
 	@touch $@
 
-system: ## have bubblewrap on this machine, the sandbox where no Docker engine answers
-	@scripts/system.sh sandbox
+system: ## have bubblewrap, the sandbox, on this machine
+	@scripts/system.sh
 
 demo: install system ## watch the embedded model fix an example (EXAMPLE=cart), and see the proof
 	@scripts/demo.sh $(EXAMPLE)

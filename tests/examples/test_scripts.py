@@ -47,7 +47,7 @@ def run_script(path: Path, *command: str, **variables: str) -> tuple[subprocess.
 def test_root_gets_bubblewrap(machine: Path) -> None:
     """Root on a bare machine: apt-get installs it, without asking anything."""
     add_program(machine, "id", "#!/bin/bash\necho 0\n")
-    done, asked = run_script(machine, "scripts/system.sh", "sandbox")
+    done, asked = run_script(machine, "scripts/system.sh")
     assert done.returncode == 0, done.stderr
     assert len(asked) == 1
     assert asked[0].endswith("install -y -q --no-install-recommends bubblewrap")
@@ -56,7 +56,7 @@ def test_root_gets_bubblewrap(machine: Path) -> None:
 def test_old_package_lists_are_fetched_anew(machine: Path) -> None:
     """When the first attempt fails, the lists are updated and it is tried again."""
     add_program(machine, "id", "#!/bin/bash\necho 0\n")
-    done, asked = run_script(machine, "scripts/system.sh", "sandbox", APT_FAILS="1")
+    done, asked = run_script(machine, "scripts/system.sh", APT_FAILS="1")
     assert done.returncode == 0, done.stderr
     assert [line.split()[2] for line in asked] == ["install", "update", "install"]
 
@@ -64,30 +64,18 @@ def test_old_package_lists_are_fetched_anew(machine: Path) -> None:
 def test_who_is_not_root_gets_one_command_to_type(machine: Path) -> None:
     """Without root and sudo nothing is tried, and the message names the command."""
     add_program(machine, "id", "#!/bin/bash\necho 1000\n")
-    done, asked = run_script(machine, "scripts/system.sh", "sandbox")
+    done, asked = run_script(machine, "scripts/system.sh")
     assert done.returncode == 1
     assert asked == []
     assert "sudo apt-get install -y bubblewrap" in done.stderr
 
 
-def test_for_tests_it_goes_on_without(machine: Path) -> None:
-    """The tests need not have everything: what is missing is named, and the script succeeds."""
-    add_program(machine, "id", "#!/bin/bash\necho 1000\n")
-    add_program(machine, "bwrap")
-    done, asked = run_script(machine, "scripts/system.sh", "test")
-    assert done.returncode == 0
-    assert asked == []
-    assert "Going on without: docker.io neovim" in done.stdout
-
-
 def test_apt_is_left_alone_when_nothing_is_missing(machine: Path) -> None:
     """With everything in place there is no call of apt-get at all."""
     add_program(machine, "id", "#!/bin/bash\necho 0\n")
-    for name in ("bwrap", "dockerd", "nvim"):
-        add_program(machine, name)
-    for purpose in ("sandbox", "test"):
-        done, asked = run_script(machine, "scripts/system.sh", purpose)
-        assert (done.returncode, done.stdout, done.stderr, asked) == (0, "", "", [])
+    add_program(machine, "bwrap")
+    done, asked = run_script(machine, "scripts/system.sh")
+    assert (done.returncode, done.stdout, done.stderr, asked) == (0, "", "", [])
 
 
 def test_a_python_that_is_too_old_or_broken_is_passed_over(machine: Path) -> None:

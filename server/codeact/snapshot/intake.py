@@ -53,7 +53,8 @@ class Intake:
                 self._lookout.save()
                 return tuple(Rejected(path, reason) for path, reason in sorted(verdicts.left_out.items()))
             self._check_caps(verdicts)
-            problem = self._update(verdicts)
+            with suppress(FileNotFoundError):  # gone between the look and the touch: the next look tells
+                problem = self._update(verdicts)
             verdicts = self._look()
         path = next(itertools.chain(verdicts.take, verdicts.drop, verdicts.open), "")
         raise SnapshotError(
