@@ -7,6 +7,7 @@ import itertools
 import os
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 
 from codeact.errors import SnapshotError
 from codeact.snapshot.caps import Size, check_caps, measure
