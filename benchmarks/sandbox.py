@@ -51,7 +51,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 async def measure(settings: Settings, rounds: int, actions: int) -> tuple[dict[str, Timing], float]:
     """Timings by backend, and the median of a plain `exec` in the same minutes."""
-    statuses = await asyncio.to_thread(probe, settings)
+    statuses = await asyncio.to_thread(probe)
     backends = [status.name for status in statuses if status.usable]
     for status in statuses:
         if not status.usable:

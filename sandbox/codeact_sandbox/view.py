@@ -178,18 +178,40 @@ def _encode(content: bytes) -> str:
 def _remove(target: str) -> None:
     try:
         if os.path.isdir(target) and not os.path.islink(target):
-            shutil.rmtree(target, onerror=_force)
+            remove_folder(target)
         else:
             os.unlink(target)
     except (FileNotFoundError, NotADirectoryError):
         pass
 
 
-def _force(function: Any, path: str, _: Any) -> None:  # noqa: ANN401 - rmtree's own types
-    os.chmod(os.path.dirname(path), 0o700)
-    if os.path.isdir(path):
-        os.chmod(path, 0o700)
-    function(path)
+def remove_folder(top: str) -> None:
+    """Delete a folder, however deep it is and whoever may not look into it.
+
+    Folders are moved beside the top one before they are emptied, so that no path grows too long. A folder that the
+    snapshot has cannot be moved; those are as deep as the developer made them.
+    """
+    pending, emptied, moved = [top], [], 0
+    while pending:
+        folder = pending.pop()
+        emptied.append(folder)
+        os.chmod(folder, 0o700)
+        with os.scandir(folder) as entries:
+            found = [(entry.path, entry.is_dir(follow_symlinks=False)) for entry in entries]
+        for path, is_folder in found:
+            if not is_folder:
+                os.unlink(path)
+                continue
+            moved += 1
+            aside = f"{top}.{moved}.codeact"
+            try:
+                os.chmod(path, 0o700)
+                os.rename(path, aside)
+                pending.append(aside)
+            except OSError:
+                pending.append(path)
+    for folder in reversed(emptied):
+        os.rmdir(folder)
 
 
 def _copy(source: str, target: str) -> None:

@@ -24,6 +24,7 @@ sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
 from codeact_sandbox import guard, interpreter
 from codeact_sandbox.capture import Capture
+from codeact_sandbox.meter import Meter
 from codeact_sandbox.view import View
 
 TICK = 0.05
@@ -54,6 +55,7 @@ class Worker:
         self.sink = sink
         self.pending = b""
         self.view = View(config["root"], config["snapshot"], config["excluded"])
+        self.meter = Meter(config["root"], config["upper"])
         self.child: dict[str, Any] | None = None
         self.program = 0
         self.looked = 0.0
@@ -262,6 +264,8 @@ class Worker:
             self._reap()
             if _resident() > self.limits["memory_bytes"]:
                 raise self._stop("out_of_memory", "It was stopped since the sandbox's memory was used up.")
+            if self.meter.is_over(self.limits["view_bytes"]):
+                raise self._stop("out_of_space", "It was stopped since it wrote more than a view may hold.")
         return ready
 
     def _hear_cancel(self) -> None:
@@ -340,6 +344,8 @@ def main() -> None:
         worker.serve()
     except (Ended, BrokenPipeError):
         pass
+    except BaseException:  # noqa: BLE001 - whatever it was: the host shows the worker's last words
+        sys.excepthook(*sys.exc_info())
     finally:
         worker._end_all()  # noqa: SLF001 - the module's own class
         os._exit(0)

@@ -19,6 +19,7 @@ from codeact import __version__
 from codeact.disk import sync_folder
 from codeact.errors import JournalError
 from codeact.events import Event, ModelAnswered, ModelChosen, RunEnded, RunStarted, SnapshotTaken, StepTaken, TestsRan
+from codeact.processes import process_identity
 from codeact.record import (
     ARTIFACTS,
     JOURNAL,
@@ -31,7 +32,7 @@ from codeact.record import (
     read_journal,
     run_folder,
 )
-from codeact.runs import RunSummary, find_run, list_runs, new_run_id, process_identity
+from codeact.runs import RunSummary, find_run, list_runs, new_run_id
 from codeact.settings import Settings
 from codeact.wire import encode_bytes, make_converter, to_json
 

@@ -2,7 +2,6 @@
 
 import difflib
 import json
-import os
 import re
 import secrets
 from collections.abc import Sequence
@@ -13,6 +12,7 @@ from typing import Any, Literal
 
 from codeact.errors import RunNotFound, WireError
 from codeact.events import RunStarted, Status
+from codeact.processes import is_alive
 from codeact.record import JOURNAL
 from codeact.settings import Settings
 from codeact.wire import from_json
@@ -83,16 +83,6 @@ def find_run(settings: Settings, text: str) -> str:
     raise RunNotFound(f"There is no run {text!r}. Near are: {_some(near)}. `codeact runs` lists all.")
 
 
-def process_identity(pid: int) -> str:
-    """Names a live process such that no other one ever has the same name; empty if there is none."""
-    try:
-        boot = Path("/proc/sys/kernel/random/boot_id").read_text("ascii").strip()
-        stat = Path(f"/proc/{pid}/stat").read_text("utf-8", "replace")
-    except OSError:
-        return "" if Path("/proc/self/stat").exists() or not _answers(pid) else str(pid)
-    return f"{pid} {stat.rpartition(')')[2].split()[19]} {boot}"  # 20th after the name: start time since boot
-
-
 def _run_ids(settings: Settings) -> list[str]:
     return sorted((file.parent.name for file in (settings.state / "runs").glob(f"*/{JOURNAL}")), reverse=True)
 
@@ -108,7 +98,7 @@ def _summarise(folder: Path, run: str) -> RunSummary:
             return RunSummary(run=run)
         first = json.loads(lines[0])
         started = from_json(RunStarted, first["data"]["event"])
-        alive = first["data"]["process"] == process_identity(int(first["data"]["process"].split()[0]))
+        alive = is_alive(first["data"]["process"])
         ended = _last(lines, "ended")
         fate = _last(lines, "applied", "undone", "discarded")
         return RunSummary(
@@ -130,13 +120,3 @@ def _last(lines: Sequence[bytes], *kinds: str) -> Any:  # noqa: ANN401 - JSON, o
         if head and head[1].decode() in kinds:
             return json.loads(line)
     return None
-
-
-def _answers(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True

@@ -1,7 +1,6 @@
 """Sandboxes for tests, over a snapshot folder made by hand."""
 
 import os
-import shutil
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import replace
@@ -10,18 +9,28 @@ from typing import Any
 
 import pytest
 
-from codeact.sandboxes import find_interpreter, open_sandbox
+from codeact.sandboxes import bubblewrap, docker, find_interpreter, open_sandbox
 from codeact.sandboxes.base import Sandbox, SandboxSpec, sandbox_user
 from codeact.settings import Limits, load_settings
 
 Opener = Callable[..., AbstractAsyncContextManager[Sandbox]]
 
 
+BACKENDS = ("bubblewrap", "docker")
+
+
+@pytest.fixture(params=[pytest.param(name, marks=getattr(pytest.mark, name)) for name in BACKENDS])
+def backend(request: pytest.FixtureRequest) -> str:
+    """Each backend that works here."""
+    name: str = request.param
+    if reason := {"bubblewrap": bubblewrap, "docker": docker}[name].probe():
+        pytest.skip(reason)
+    return name
+
+
 @pytest.fixture
-def open_one(tmp_path: Path) -> Opener:
+def open_one(tmp_path: Path, backend: str) -> Opener:
     """Opens a sandbox whose snapshot has a module, a script and a folder; limits may be given."""
-    if shutil.which("bwrap") is None:
-        pytest.skip("bubblewrap is not installed")
     snapshot, workspace = tmp_path / "snapshot", tmp_path / "work"
     (snapshot / "pkg").mkdir(parents=True)
     workspace.mkdir()
@@ -42,6 +51,6 @@ def open_one(tmp_path: Path) -> Opener:
             limits=replace(Limits(), **limits),
             state=tmp_path / "state",
         )
-        return open_sandbox(spec, "bubblewrap")
+        return open_sandbox(spec, backend)
 
     return open_

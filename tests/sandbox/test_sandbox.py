@@ -12,11 +12,13 @@ from pathlib import Path
 
 import pytest
 
+from codeact.sandboxes import sweep
 from codeact.sandboxes.base import Sandbox
+from codeact.sandboxes.docker import connect
+from codeact.settings import load_settings
 from codeact.trajectory import Action, FileState, Observation
 
 Opener = Callable[..., AbstractAsyncContextManager[Sandbox]]
-pytestmark = pytest.mark.bubblewrap
 
 
 async def run(sandbox: Sandbox, code: str, timeout: float = 20) -> Observation:
@@ -50,6 +52,19 @@ async def test_output_is_bounded_with_head_and_tail(open_one: Opener) -> None:
         assert seen.stdout.startswith("first")
         assert seen.stdout.endswith("last\n")
         assert "bytes left out" in seen.stdout
+
+
+async def test_what_is_written_to_the_view_is_bounded(open_one: Opener) -> None:
+    """Many files of a lawful size fill the view as one of an unlawful does; hiding them does not help."""
+    flood = (
+        "import os\nos.mkdir('deep')\nfor i in range(60):\n    with open(f'deep/{i}', 'wb') as f:\n"
+        "        for _ in range(16): f.write(bytes(1 << 20)); os.fsync(f)\n    os.chmod('deep', 0o300)"
+    )
+    async with open_one(view_bytes=64 << 20) as sandbox:
+        seen = await run(sandbox, flood, timeout=20)
+        assert "No space left" in str(seen.failure) or "more than a view may hold" in seen.stderr
+        await sandbox.restore()
+        assert (await run(sandbox, "import os\nos.path.exists('deep')")).value == "False"
 
 
 async def test_a_timeout_ends_the_whole_tree_and_the_sandbox_goes_on(open_one: Opener) -> None:
@@ -247,8 +262,8 @@ async def test_cancelling_leaves_a_usable_sandbox(open_one: Opener) -> None:
         assert (await run(sandbox, "3")).value == "3"
 
 
-async def test_a_killed_server_leaves_no_process(tmp_path: Path) -> None:
-    """`kill -9` of the server ends its sandbox, whatever runs in it."""
+async def test_a_killed_server_leaves_nothing(tmp_path: Path, backend: str) -> None:
+    """`kill -9` of the server ends its sandbox, whatever runs in it; the next start removes what lies about."""
     if not sys.platform.startswith("linux"):
         pytest.skip("Linux only")
     workspace = tmp_path / "killed"
@@ -257,7 +272,8 @@ async def test_a_killed_server_leaves_no_process(tmp_path: Path) -> None:
     program = (
         "import asyncio, pathlib\nfrom codeact.revisit import run_tests_once\nfrom codeact.settings import load_settings\n"
         f"settings = load_settings(pathlib.Path({str(workspace)!r}), {{'state': {str(tmp_path / 'state')!r}, "
-        f"'cache': {str(tmp_path / 'cache')!r}, 'sandbox': {{'limits': {{'test_seconds': 600}}}}}}, {{}})\n"
+        f"'cache': {str(tmp_path / 'cache')!r}, 'sandbox': {{'backend': {backend!r}, "
+        "'limits': {'test_seconds': 600}}}, {})\n"
         "asyncio.run(run_tests_once(settings))"
     )
     server = subprocess.Popen([sys.executable, "-c", program])  # noqa: ASYNC220 - it is what the test is about
@@ -266,6 +282,10 @@ async def test_a_killed_server_leaves_no_process(tmp_path: Path) -> None:
         server.send_signal(signal.SIGKILL)
         server.wait()
         await _until(lambda: not _processes(workspace), 5)
+        sweep(load_settings(workspace, {"state": tmp_path / "state"}, {}))
+        assert list((tmp_path / "state" / "sandboxes").iterdir()) == []
+        if backend == "docker":
+            assert connect().containers(all=True, filters={"label": "codeact=tests"}) == []
     finally:
         with contextlib.suppress(ProcessLookupError):
             server.kill()

@@ -17,6 +17,8 @@ from codeact.events import RunEnded, StepTaken
 from codeact.journal import list_runs, open_journal, read_journal
 from codeact.revisit import replay_run, run_tests_once, verify_run
 from codeact.run import run_task
+from codeact.sandboxes import engine
+from codeact.sandboxes.docker import connect
 from codeact.settings import Settings, load_settings
 from codeact.trajectory import Outcome, Task, TaskKind
 
@@ -38,6 +40,7 @@ def workspace(tmp_path: Path) -> Path:
 def settings_for(workspace: Path, server: ScriptedOpenAI | None = None, **more: Any) -> Settings:
     model = {"name": "scripted", "base_url": server.base_url, "api_key": "sk-secret-123"} if server else {}
     state, cache = str(workspace.parent / "state"), str(workspace.parent / "cache")
+    more = {"sandbox": {"backend": "bubblewrap"}, **more}
     return load_settings(workspace, {"model": model, "state": state, "cache": cache, **more}, {})
 
 
@@ -243,8 +246,26 @@ async def test_a_tampered_proposal_does_not_verify(workspace: Path, scripted: St
     assert evidence.reasons == ("test_calc.py::test_add does not pass.",)
 
 
-async def test_docker_is_said_to_be_missing(workspace: Path) -> None:
-    """Asking for a sandbox that there is not says which there is."""
+@pytest.mark.docker
+async def test_the_same_in_docker(workspace: Path, scripted: Start) -> None:
+    """Docker containers do the same walk, and none is left."""
+    if reason := engine.trouble():
+        pytest.skip(reason)
     make_workspace(workspace)
-    with pytest.raises(SandboxUnavailable, match="--sandbox bubblewrap"):
+    with_model = settings_for(workspace, scripted([say(ANSWER)]), sandbox={"backend": "docker"})
+    ended = await run_task(FIX, with_model)
+    assert ended.status == "verified", ended.message
+    assert ended.evidence
+    assert ended.evidence.environment["sandbox"] == "docker"
+    assert connect().containers(all=True, filters={"label": f"codeact={ended.run}"}) == []
+    assert list((workspace.parent / "state" / "sandboxes").iterdir()) == []
+
+
+async def test_without_an_engine_docker_says_what_to_do(workspace: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The message names where nothing answers, how to start it, and the other sandbox."""
+    make_workspace(workspace)
+    monkeypatch.setenv("DOCKER_HOST", f"unix://{workspace}/none.sock")
+    with pytest.raises(
+        SandboxUnavailable, match=r"nothing answers at .*none\.sock.* start docker .*--sandbox bubblewrap"
+    ):
         await run_task(FIX, settings_for(workspace, sandbox={"backend": "docker"}))

@@ -1,18 +1,19 @@
 """Adapters to sandbox backends, one file each, behind one Protocol; and the choice between them."""
 
-from contextlib import AbstractAsyncContextManager, suppress
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from pathlib import Path
+from types import ModuleType
 
 from codeact.errors import SandboxUnavailable, SettingsError
-from codeact.sandboxes import bubblewrap, cgroups
+from codeact.sandboxes import bubblewrap, cgroups, engine, layout
 from codeact.sandboxes.base import Sandbox, SandboxSpec
 from codeact.sandboxes.interpreter import find_interpreter
 from codeact.settings import Settings
 
 __all__ = ["BackendStatus", "find_interpreter", "open_sandbox", "probe", "sweep"]
 
-BACKENDS = ("auto", "bubblewrap")
+BACKENDS = ("auto", "docker", "bubblewrap")
 
 
 @dataclass(frozen=True)
@@ -26,30 +27,48 @@ class BackendStatus:
 
 
 def open_sandbox(spec: SandboxSpec, backend: str) -> AbstractAsyncContextManager[Sandbox]:
-    """Start a sandbox of a backend, or with `auto` of the first that works.
+    """Start a sandbox of a backend; `auto` is Docker where an engine answers, and else bubblewrap.
 
     Raises:
         SandboxUnavailable: the backend does not work here, or none does.
         SettingsError: there is no such backend.
     """
-    if backend == "docker":
-        raise SandboxUnavailable("This version has no Docker sandbox yet. Use bubblewrap: --sandbox bubblewrap")
     if backend not in BACKENDS:
         raise SettingsError(f"There is no sandbox named {backend!r}. There are: {', '.join(BACKENDS)}.")
+    if backend == "docker" or (backend == "auto" and (spec.image or not _docker_trouble())):
+        if reason := engine.trouble():
+            raise SandboxUnavailable(f"{reason} Or use the other sandbox: --sandbox bubblewrap")
+        opened: AbstractAsyncContextManager[Sandbox] = _docker().open_docker(spec)
+        return opened
     return bubblewrap.open_bubblewrap(spec)
 
 
 def probe() -> tuple[BackendStatus, ...]:
     """Try each backend."""
-    reason = bubblewrap.probe()
-    return (BackendStatus("bubblewrap", not reason, reason or "works", bubblewrap.REMEDY),)
+    no_docker, no_bubblewrap = _docker_trouble(), bubblewrap.probe()
+    return (
+        BackendStatus("docker", not no_docker, no_docker or f"works, at {engine.address()}", engine.START),
+        BackendStatus("bubblewrap", not no_bubblewrap, no_bubblewrap or "works", bubblewrap.REMEDY),
+    )
 
 
 def sweep(settings: Settings) -> None:
-    """Remove what servers that were killed have left: empty folders and control groups. Sandboxes end by themselves."""
+    """Remove what servers that were killed have left: containers, folders and control groups."""
     cgroups.sweep()
+    if not engine.trouble():
+        _docker().sweep()
     for folder in (settings.state / "sandboxes").glob("*-*-*"):
         pid = folder.name.split("-")[-2]
         if not Path(f"/proc/{pid}").exists():
-            with suppress(OSError):
-                folder.rmdir()
+            layout.discard(folder)
+
+
+def _docker_trouble() -> str:
+    return engine.trouble() or _docker().probe()
+
+
+def _docker() -> ModuleType:
+    """The adapter, with the package that it needs."""
+    from codeact.sandboxes import docker  # noqa: PLC0415 - see engine
+
+    return docker

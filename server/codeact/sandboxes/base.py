@@ -67,6 +67,7 @@ class Completed:
         seconds: wall time.
         timed_out: it was killed because its time was over.
         out_of_memory: it was killed because the sandbox's memory was used up.
+        out_of_space: it was killed because it wrote more than the view may hold.
     """
 
     exit_code: int
@@ -75,6 +76,7 @@ class Completed:
     seconds: float
     timed_out: bool = False
     out_of_memory: bool = False
+    out_of_space: bool = False
 
 
 @dataclass(frozen=True)

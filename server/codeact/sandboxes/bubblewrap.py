@@ -24,13 +24,15 @@ END_SECONDS = 5.0
 INODES = 200_000
 REMEDY = "Install it, for instance: apt-get install bubblewrap"
 
-# $1: mount point, $2: options of the tmpfs, $3: owner of the view, $4: options of the overlay; then the program.
+# $1: mount point, $2 and $3: options of the tmpfs for view and scratch, $4: owner of the view, $5: options of the
+# overlay, $6: control groups; then the program.
 MOUNT = """
 set -e
-base=$1; size=$2; owner=$3; overlay=$4; groups=$5; shift 5
+base=$1; size=$2; scratch=$3; owner=$4; overlay=$5; groups=$6; shift 6
 for group in $groups; do echo $$ > "$group/cgroup.procs"; done
 mount -t tmpfs -o "$size" tmpfs "$base"
-mkdir "$base/upper" "$base/work" "$base/view"
+mkdir "$base/upper" "$base/work" "$base/view" "$base/tmp" "$base/shm"
+for folder in tmp shm; do mount -t tmpfs -o "$scratch" tmpfs "$base/$folder"; done
 chown "$owner" "$base/upper"
 mount -t overlay overlay -o "$overlay" "$base/view"
 exec "$@"
@@ -86,9 +88,11 @@ def probe() -> str:
 
 
 async def _start(spec: SandboxSpec, base: Path, groups: Sequence[Path]) -> asyncio.subprocess.Process:
+    files = {path: _memory_file(text) for path, text in layout.etc_files().items()}
     try:
         return await asyncio.create_subprocess_exec(
-            *_command(spec, base, groups),
+            *_command(spec, base, groups, files),
+            pass_fds=tuple(files.values()),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -99,22 +103,33 @@ async def _start(spec: SandboxSpec, base: Path, groups: Sequence[Path]) -> async
         )
     except FileNotFoundError as error:
         raise SandboxUnavailable(f"{error.filename} is not installed. {REMEDY}") from None
+    finally:
+        for descriptor in files.values():
+            os.close(descriptor)
 
 
-def _command(spec: SandboxSpec, base: Path, groups: Sequence[Path]) -> list[str]:
+def _memory_file(text: str) -> int:
+    descriptor = os.memfd_create("codeact", 0)
+    os.write(descriptor, text.encode())
+    os.lseek(descriptor, 0, os.SEEK_SET)
+    return descriptor
+
+
+def _command(spec: SandboxSpec, base: Path, groups: Sequence[Path], files: Mapping[str, int]) -> list[str]:
     is_root = os.getuid() == 0
     size = f"size={spec.limits.view_bytes},nr_inodes={INODES},mode=0755"
+    scratch = f"size={spec.limits.scratch_bytes},nr_inodes={INODES},mode=1777,nosuid,nodev"
     overlay = f"lowerdir={_escape(spec.snapshot)},upperdir={_escape(base)}/upper,workdir={_escape(base)}/work"
     owner = ":".join(map(str, sandbox_user() if is_root else (0, 0)))
     unshare = ["unshare", "--mount", "--propagation", "private"]
     if not is_root:
         unshare += ["--user", "--map-root-user"]
         overlay += ",userxattr"
-    shell = ["sh", "-c", MOUNT, "codeact", str(base), size, owner, overlay, " ".join(map(str, groups))]
-    return [*unshare, *shell, *_bwrap(spec, base / "view", is_root=is_root)]
+    shell = ["sh", "-c", MOUNT, "codeact", str(base), size, scratch, owner, overlay, " ".join(map(str, groups))]
+    return [*unshare, *shell, *_bwrap(spec, base, files, is_root=is_root)]
 
 
-def _bwrap(spec: SandboxSpec, view: Path, *, is_root: bool) -> list[str]:
+def _bwrap(spec: SandboxSpec, base: Path, files: Mapping[str, int], *, is_root: bool) -> list[str]:
     assert spec.interpreter is not None  # noqa: S101 - checked where the sandbox is opened
     arguments = ["bwrap", "--unshare-ipc", "--unshare-pid", "--unshare-net", "--unshare-uts", "--unshare-cgroup-try"]
     arguments += ["--die-with-parent", "--new-session", "--as-pid-1", "--hostname", "sandbox", "--cap-drop", "ALL"]
@@ -126,16 +141,16 @@ def _bwrap(spec: SandboxSpec, view: Path, *, is_root: bool) -> list[str]:
     for path, link in layout.system_folders():
         arguments += ["--symlink", link, path] if link else ["--ro-bind", path, path]
     arguments += ["--proc", "/proc", "--dev", "/dev"]
-    scratch = str(spec.limits.scratch_bytes)
-    for scratch_folder in ("/dev/shm", "/tmp"):  # noqa: S108 - the sandbox's own
-        arguments += ["--perms", "1777", "--size", scratch, "--tmpfs", scratch_folder]
+    arguments += ["--bind", str(base / "tmp"), "/tmp", "--bind", str(base / "shm"), "/dev/shm"]  # noqa: S108 - its own
     mounts = [("--ro-bind", host, inside) for host, inside in layout.read_only(spec)]
-    mounts += [("--bind", view, str(spec.workspace))]
+    mounts += [("--bind", base / "view", str(spec.workspace))]
     for parent in dict.fromkeys(parent for _, _, inside in mounts for parent in reversed(Path(inside).parents[:-1])):
         arguments += ["--perms", "0755", "--dir", str(parent)]  # by itself bwrap would make them for root only
     mounts += [("--ro-bind", folder, str(folder)) for folder in layout.on_top(spec)]
     for kind, host, inside in mounts:
         arguments += [kind, str(host), inside]
+    for path, descriptor in files.items():
+        arguments += ["--perms", "0444", "--ro-bind-data", str(descriptor), path]
     arguments += ["--clearenv"]
     for name, value in layout.environment(spec.interpreter).items():
         arguments += ["--setenv", name, value]

@@ -85,6 +85,7 @@ class Channel:
             seconds=_seconds(done),
             timed_out=done.get("timed_out") is True,
             out_of_memory=done.get("out_of_memory") is True,
+            out_of_space=done.get("out_of_space") is True,
         )
 
     async def write(self, files: Mapping[str, FileState | None]) -> None:

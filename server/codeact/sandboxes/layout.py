@@ -1,5 +1,6 @@
 """What a sandbox looks like from inside, the same for every backend."""
 
+import contextlib
 import json
 import os
 from collections.abc import Iterator, Mapping
@@ -10,14 +11,16 @@ from pathlib import Path, PurePosixPath
 import codeact_sandbox
 from codeact.errors import SandboxUnavailable
 from codeact.sandboxes.base import Interpreter, SandboxSpec, sandbox_user
+from codeact_sandbox.view import remove_folder
 
 LIB = "/run/codeact/lib"
 SNAPSHOT = "/run/codeact/snapshot"
+UPPER = "/run/codeact/upper"
 WORKER = f"{LIB}/codeact_sandbox/worker.py"
 HOST_FILES = ("/etc/ld.so.cache", "/etc/alternatives", "/etc/localtime", "/etc/ssl/certs", "/etc/mime.types")
 TAKEN = ("/bin", "/boot", "/dev", "/etc", "/lib", "/lib64", "/proc", "/run", "/sbin", "/sys", "/usr")
 SYSTEM_FOLDERS = ("/bin", "/lib", "/lib64", "/lib32", "/sbin")
-FILES: Mapping[str, str] = {
+ETC: Mapping[str, str] = {
     "/etc/passwd": "root:x:0:0::/:/bin/sh\nuser:x:{uid}:{gid}::/tmp/home:/bin/sh\n",
     "/etc/group": "root:x:0:\nuser:x:{gid}:\n",
     "/etc/hosts": "127.0.0.1 localhost sandbox\n::1 localhost\n",
@@ -42,9 +45,8 @@ def library() -> Path:
 
 def read_only(spec: SandboxSpec) -> Iterator[tuple[Path, str]]:
     """Host paths to show read-only, and where."""
-    for path in HOST_FILES:
-        if Path(path).exists():
-            yield Path(path), path
+    if not spec.image:
+        yield from ((Path(path), path) for path in HOST_FILES if Path(path).exists())
     for folder in spec.interpreter.folders if spec.interpreter else ():
         if not _is_inside(folder, spec.workspace):
             yield folder, str(folder)
@@ -56,6 +58,12 @@ def on_top(spec: SandboxSpec) -> tuple[Path, ...]:
     """The interpreter's folders inside the workspace: a virtual environment, which is in no snapshot."""
     folders = spec.interpreter.folders if spec.interpreter else ()
     return tuple(folder for folder in folders if _is_inside(folder, spec.workspace))
+
+
+def etc_files() -> dict[str, str]:
+    """The files of /etc that name the sandbox's user and host, by path."""
+    uid, gid = sandbox_user()
+    return {path: text.format(uid=uid, gid=gid) for path, text in ETC.items()}
 
 
 def environment(interpreter: Interpreter | None) -> dict[str, str]:
@@ -80,8 +88,8 @@ def environment(interpreter: Interpreter | None) -> dict[str, str]:
     return variables
 
 
-def worker_config(spec: SandboxSpec) -> str:
-    """What the Worker is told at its start, as JSON."""
+def worker_config(spec: SandboxSpec, upper: str = "") -> str:
+    """What the Worker is told at its start, as JSON; `upper` is where it sees an upper layer that it must bound."""
     uid, gid = sandbox_user()
     excluded = [str(PurePosixPath(folder).relative_to(spec.workspace)) for folder in on_top(spec)]
     return json.dumps(
@@ -89,6 +97,7 @@ def worker_config(spec: SandboxSpec) -> str:
             "root": str(spec.workspace),
             "snapshot": SNAPSHOT,
             "excluded": excluded,
+            "upper": upper,
             "uid": uid if os.getuid() == 0 else 0,
             "gid": gid,
             "limits": asdict(spec.limits),
@@ -116,6 +125,12 @@ def system_folders() -> tuple[tuple[str, str | None], ...]:
         if Path(path).exists()
     ]
     return tuple(found)
+
+
+def discard(folder: Path) -> None:
+    """Delete a folder that code in a sandbox could write to."""
+    with contextlib.suppress(OSError):
+        remove_folder(str(folder))
 
 
 def _is_inside(folder: Path, workspace: Path) -> bool:

@@ -65,6 +65,9 @@ def _resources(results: Sequence[TestResult], seen: Circumstances) -> str:
     if seen.done.out_of_memory and (left or not results):
         size = seen.limits.memory_bytes >> 20
         return f"The tests used more than the sandbox's {size} MiB (sandbox.limits.memory_bytes)."
+    if seen.done.out_of_space and (left or not results):
+        size = seen.limits.view_bytes >> 20
+        return f"The tests wrote more than the sandbox's {size} MiB (sandbox.limits.view_bytes)."
     if seen.done.timed_out:
         where = f" {left} of {len(seen.stream.ids)} tests were not run." if left else ""
         return f"The tests did not end within {seen.limits.suite_seconds:.0f} s (sandbox.limits.suite_seconds).{where}"

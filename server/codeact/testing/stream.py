@@ -178,6 +178,8 @@ def how_it_died(done: Completed) -> str:
     """The end of a process in words."""
     if done.out_of_memory:
         return "used up the sandbox's memory"
+    if done.out_of_space:
+        return "wrote more than the sandbox may hold"
     if done.timed_out:
         return "took too long"
     if done.exit_code < 0:

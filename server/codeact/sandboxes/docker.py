@@ -1,0 +1,242 @@
+"""Sandboxes made by a Docker engine: one container each, gone with the connection that holds it.
+
+By default the container has no image but an empty one, with this machine's `/usr` and the workspace's interpreter bound
+read-only: exactly the developer's environment, and nothing to build. The `image` setting brings another.
+
+The view is an overlay that the engine's `local` volume driver mounts: below it the snapshot, above it a folder of the
+server's. That folder is on a disk, so the Worker watches what is written there.
+"""
+
+import asyncio
+import contextlib
+import os
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from docker import APIClient
+from docker.context import ContextAPI
+from docker.errors import DockerException
+from docker.types import DriverConfig, LogConfig, Mount, Ulimit
+from docker.utils import kwargs_from_env
+from requests.exceptions import RequestException
+
+from codeact.errors import SandboxDied, SandboxUnavailable
+from codeact.processes import is_alive, process_identity
+from codeact.sandboxes import base_image, engine, layout
+from codeact.sandboxes.attached import Attached
+from codeact.sandboxes.base import Sandbox, SandboxSpec, sandbox_user
+from codeact.sandboxes.channel import Channel
+
+START_SECONDS = 30.0
+CALL_SECONDS = 60
+LABEL, OWNER = "codeact", "codeact.owner"
+SCRATCH = ("/tmp", "/dev/shm")  # noqa: S108 - the sandbox's own
+INODES = 200_000
+
+
+class DockerSandbox:
+    """A running sandbox. Implements the Sandbox Protocol; the calls are the channel's."""
+
+    name = "docker"
+
+    def __init__(self, channel: Channel, python: str, environment: Mapping[str, str]) -> None:
+        self.python = python
+        self.environment = environment
+        self.execute = channel.execute
+        self.spawn = channel.spawn
+        self.write = channel.write
+        self.changes = channel.changes
+        self.restore = channel.restore
+
+
+@asynccontextmanager
+async def open_docker(spec: SandboxSpec) -> AsyncIterator[Sandbox]:
+    """Start a sandbox; leaving the context removes its container.
+
+    Raises:
+        SandboxUnavailable: no engine answers, or it cannot run this.
+    """
+    layout.check_workspace(spec.workspace)
+    await asyncio.to_thread(connect)
+    with _layers(spec) as layers:
+        starting = asyncio.create_task(asyncio.to_thread(_create, spec, layers))
+        try:
+            container = await asyncio.shield(starting)
+        except asyncio.CancelledError:  # a thread cannot be cancelled, and what it makes must not stay
+            with contextlib.suppress(SandboxUnavailable):
+                await asyncio.to_thread(_remove, await starting)
+            raise
+        streams: Attached | None = None
+        try:
+            with translated("start the sandbox"):
+                streams = Attached(await asyncio.to_thread(_attach_and_start, container))
+            channel = Channel(streams.reader, streams.send, streams.why)
+            ready = await _greet(channel, spec)
+            facts = layout.describe("docker", spec, str(ready.get("python", "")))
+            yield DockerSandbox(channel, _python(spec), facts)
+        finally:
+            if streams:
+                await streams.close()
+            await asyncio.to_thread(_remove, container)
+
+
+@cache
+def connect() -> APIClient:
+    """A connection to the engine.
+
+    Raises:
+        SandboxUnavailable: there is none, it does not answer, or this user may not talk to it.
+    """
+    if reason := engine.trouble():
+        raise SandboxUnavailable(reason)
+    host = engine.address()
+    with translated(f"connect to {host}"):
+        if os.environ.get("DOCKER_HOST"):
+            return APIClient(timeout=CALL_SECONDS, version="auto", **kwargs_from_env())
+        context = ContextAPI.get_context(engine.context())
+        tls = context.TLSConfig if context and not host.startswith("unix://") else None
+        return APIClient(base_url=host, tls=tls or False, timeout=CALL_SECONDS, version="auto")
+
+
+@contextmanager
+def translated(what: str) -> Iterator[None]:
+    """Turns what the engine or the way to it says into a SandboxUnavailable that names what could not be done."""
+    try:
+        yield
+    except (DockerException, RequestException, OSError) as error:
+        words = getattr(error, "explanation", None) or str(error)
+        raise SandboxUnavailable(f"Docker could not {what}: {str(words)[:600]}") from None
+
+
+def probe() -> str:
+    """Why Docker cannot be used here; empty if it can."""
+    try:
+        client = connect()
+        with translated("answer"):
+            client.ping()
+    except SandboxUnavailable as error:
+        return str(error)
+    return ""
+
+
+def sweep() -> None:
+    """Remove containers whose server is gone. Most have ended with its connection; a stopped engine may keep some."""
+    try:
+        client = connect()
+        with translated("list containers"):
+            found = client.containers(all=True, filters={"label": LABEL})
+    except SandboxUnavailable:
+        return
+    for container in found:
+        if not is_alive(container["Labels"].get(OWNER, "")):
+            _remove(container["Id"])
+
+
+async def _greet(channel: Channel, spec: SandboxSpec) -> Mapping[str, Any]:
+    try:
+        return await channel.greet(START_SECONDS)
+    except SandboxDied as error:
+        if spec.image:
+            raise SandboxUnavailable(
+                f"The image {spec.image} cannot run the sandbox: it needs Python 3.9 or newer as python3. {error}"
+            ) from None
+        raise
+
+
+def _create(spec: SandboxSpec, layers: Path) -> str:
+    """Make the container, and return its id."""
+    client = connect()
+    if not spec.image:
+        with translated("import the sandbox's empty image"):
+            base_image.ensure(client)
+    command = [_python(spec), "-I", "-S", "-B", layout.WORKER, layout.worker_config(spec, layout.UPPER)]
+    with translated(f"make a container{f' of {spec.image}' if spec.image else ''}"):
+        container = client.create_container(
+            image=spec.image or base_image.tag(),
+            command=command[1:],
+            entrypoint=command[:1],
+            user=":".join(map(str, sandbox_user())),
+            environment=layout.environment(spec.interpreter),
+            working_dir="/",
+            hostname="sandbox",
+            stdin_open=True,
+            labels={LABEL: spec.run, OWNER: process_identity(os.getpid())},
+            host_config=client.create_host_config(mounts=_mounts(spec, layers), tmpfs=_tmpfs(spec), **_walls(spec)),
+        )
+    return str(container["Id"])
+
+
+def _walls(spec: SandboxSpec) -> dict[str, Any]:
+    limits = spec.limits
+    return {
+        "network_mode": "none",
+        "read_only": True,
+        "cap_drop": ["ALL"],
+        "security_opt": ["no-new-privileges"],
+        "mem_limit": limits.memory_bytes,
+        "memswap_limit": limits.memory_bytes,
+        "pids_limit": limits.processes + 1,  # and the Worker
+        "nano_cpus": int(limits.cpus * 1e9),
+        "ulimits": [Ulimit(name="core", soft=0, hard=0)],
+        "log_config": LogConfig(type="none"),  # else the engine would keep all output on the host's disk
+        "auto_remove": True,
+    }
+
+
+def _mounts(spec: SandboxSpec, layers: Path) -> list[Mount]:
+    options = (
+        f"lowerdir={_escape(spec.snapshot)},upperdir={_escape(layers / 'upper')},workdir={_escape(layers / 'work')}"
+    )
+    overlay = DriverConfig("local", {"type": "overlay", "device": "overlay", "o": options})
+    bound = [] if spec.image else [(Path("/usr"), "/usr")]
+    bound += [(Path(path), path) for path, link in layout.system_folders() if not link and not spec.image]
+    bound += [*layout.read_only(spec), (layers / "upper", layout.UPPER)]
+    bound += [(folder, str(folder)) for folder in layout.on_top(spec)]
+    mounts = [Mount(inside, str(host), type="bind", read_only=True) for host, inside in bound]
+    return [Mount(str(spec.workspace), None, driver_config=overlay, no_copy=True), *mounts]
+
+
+def _tmpfs(spec: SandboxSpec) -> dict[str, str]:
+    options = f"rw,nosuid,nodev,exec,mode=1777,size={spec.limits.scratch_bytes},nr_inodes={INODES}"
+    return dict.fromkeys(SCRATCH, options)
+
+
+def _attach_and_start(container: str) -> Any:  # noqa: ANN401 - see Attached
+    client = connect()
+    connection = client.attach_socket(container, params={"stdin": 1, "stdout": 1, "stderr": 1, "stream": 1})
+    client.start(container)
+    return connection
+
+
+def _remove(container: str) -> None:
+    """Remove a container, or find that it has removed itself."""
+    with contextlib.suppress(SandboxUnavailable), translated("remove a container"):
+        connect().remove_container(container, force=True, v=True)
+
+
+def _python(spec: SandboxSpec) -> str:
+    return str(spec.interpreter.executable) if spec.interpreter else "python3"
+
+
+@contextlib.contextmanager
+def _layers(spec: SandboxSpec) -> Iterator[Path]:
+    """A folder for what is written in the view; removed with all that is in it, whoever made it unreadable."""
+    folder = spec.state / f"{spec.run}-{os.getpid()}-{os.urandom(4).hex()}"
+    folder.mkdir(mode=0o755, parents=True)
+    try:
+        for name in ("upper", "work"):
+            (folder / name).mkdir()
+            os.chown(folder / name, *sandbox_user())
+        yield folder
+    finally:
+        layout.discard(folder)
+
+
+def _escape(path: Path) -> str:
+    """A path as an option of an overlay mount. The engine splits options at commas, whatever is before them."""
+    if "," in str(path):
+        raise SandboxUnavailable(f"Docker cannot mount {path} for the comma in its name. Set CODEACT_STATE_DIR.")
+    return str(path).replace("\\", "\\\\").replace(":", "\\:")
