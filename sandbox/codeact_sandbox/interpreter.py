@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 import contextlib
-import io
 import linecache
 import os
 import struct
@@ -12,8 +11,10 @@ import sys
 import traceback
 from typing import Any
 
+from codeact_sandbox import exhibits
+from codeact_sandbox.hints import explain
+
 MAX_VALUE = 4000
-MAX_FIGURES = 10
 MAX_TRACEBACK = 6000
 
 
@@ -44,9 +45,11 @@ def serve(commands: int, results: int, root: str) -> None:
 
 def _run(code: str, name: str, namespace: dict[str, Any], finished: type[BaseException]) -> dict[str, Any]:
     outcome: dict[str, Any] = {"value": "", "failure": None, "finished": None}
+    value: object = None
     linecache.cache[name] = (len(code), None, code.splitlines(keepends=True), name)
     try:
-        outcome["value"] = _evaluate(code, name, namespace)
+        value = _evaluate(code, name, namespace)
+        outcome["value"] = _shorten(value)
     except finished as end:
         outcome["finished"] = str(end)
     except SystemExit as end:
@@ -58,24 +61,30 @@ def _run(code: str, name: str, namespace: dict[str, Any], finished: type[BaseExc
             }
     except BaseException as error:  # noqa: BLE001 - whatever an action raises is what it came to
         outcome["failure"] = _describe(error)
-    outcome["figures"] = _figures()
+    outcome["exhibits"] = exhibits.collect(value, namespace)
     for stream in (sys.stdout, sys.stderr):
         with contextlib.suppress(Exception):  # an action may have closed or replaced it
             stream.flush()
     return outcome
 
 
-def _evaluate(code: str, name: str, namespace: dict[str, Any]) -> str:
-    """Run a module; if it ends in an expression, its value's `repr`, bounded."""
+def _evaluate(code: str, name: str, namespace: dict[str, Any]) -> object:
+    """Run a module; if it ends in an expression, its value."""
     tree = ast.parse(code, name)
     last = tree.body.pop() if tree.body and isinstance(tree.body[-1], ast.Expr) else None
     exec(compile(tree, name, "exec"), namespace)  # noqa: S102 - what this program is for
     if not isinstance(last, ast.Expr):
-        return ""
-    value = eval(compile(ast.Expression(last.value), name, "eval"), namespace)  # noqa: S307
+        return None
+    value: object = eval(compile(ast.Expression(last.value), name, "eval"), namespace)  # noqa: S307
+    if value is not None:
+        namespace["_"] = value
+    return value
+
+
+def _shorten(value: object) -> str:
+    """A value's `repr`, bounded; empty for None."""
     if value is None:
         return ""
-    namespace["_"] = value
     text = value if isinstance(value, str) else repr(value)
     return text if len(text) <= MAX_VALUE else f"{text[:MAX_VALUE]} [... {len(text) - MAX_VALUE} characters left out]"
 
@@ -93,26 +102,8 @@ def _describe(error: BaseException) -> dict[str, str]:
         message = str(error)
     except Exception:  # noqa: BLE001 - its own __str__ may fail
         message = "(its message cannot be shown)"
-    return {"type": type(error).__name__, "message": message[:MAX_VALUE], "traceback": text}
-
-
-def _figures() -> list[dict[str, str]]:
-    """The matplotlib figures that were left open, as PNG, and closed then."""
-    pyplot = sys.modules.get("matplotlib.pyplot")
-    if pyplot is None:
-        return []
-    import base64
-
-    pictures = []
-    for number in pyplot.get_fignums()[:MAX_FIGURES]:
-        buffer = io.BytesIO()
-        try:
-            pyplot.figure(number).savefig(buffer, format="png", bbox_inches="tight")
-        except Exception:  # noqa: BLE001, S112 - a figure that cannot be drawn is no reason to lose the rest
-            continue
-        pictures.append({"name": f"figure-{number}.png", "data": base64.b64encode(buffer.getvalue()).decode()})
-    pyplot.close("all")
-    return pictures
+    hints = explain(error, frames)
+    return {"type": type(error).__name__, "message": message[:MAX_VALUE], "traceback": f"{text.rstrip()}\n{hints}"}
 
 
 def _read(descriptor: int, size: int) -> bytes | None:

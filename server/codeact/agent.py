@@ -15,7 +15,6 @@ from enum import StrEnum
 from codeact.answers import parse_answer
 from codeact.events import Event, ModelAnswered, ModelText, StepTaken
 from codeact.models.base import Model
-from codeact.prompts import fill
 from codeact.sandboxes.base import Sandbox
 from codeact.settings import Budget
 from codeact.trajectory import Action, Completion, Message, Observation, Sampling, Step, TestReport, Usage
@@ -58,16 +57,18 @@ class Assignment:
     Attributes:
         brief: the messages that begin every conversation.
         interpret: turns a block of the model's code into the code of an action.
-        describe: puts an observation into words for the model.
+        describe: puts what came of the actions of one answer into words for the model.
         restart: puts the view back to where the assignment began.
         check: judges the view after each answer; None when the model itself says that it is done.
+        nudge: what the model reads when an answer has no code though it should.
     """
 
     brief: tuple[Message, ...]
     interpret: Callable[[str], str]
-    describe: Callable[[Observation], str]
+    describe: Callable[[Sequence[Observation]], str]
     restart: Callable[[], Awaitable[None]]
     check: Callable[[], Awaitable[Verdict]] | None = None
+    nudge: str = ""
 
 
 @dataclass(frozen=True)
@@ -130,6 +131,7 @@ class _Loop:
     tried: set[tuple[str, ...]] = field(default_factory=set)
     usage: Usage = Usage()
     steps: int = 0
+    nudged: bool = False
 
     async def run(self) -> Outcome:
         self.messages = list(self.assignment.brief)
@@ -180,8 +182,11 @@ class _Loop:
     async def _try_answer(self, text: str, *, afresh: bool) -> Attempt | None:
         parsed = parse_answer(text)
         if not parsed.blocks:
-            finished = None if self.assignment.check else text
-            return Attempt(text, (), Verdict(passed=False, score=-1.0, text=fill("empty")), finished)
+            # Words alone are an answer where the model decides, but not before it has looked, or was told to.
+            is_answer = self.assignment.check is None and (self.steps > 0 or self.nudged)
+            self.nudged = True
+            verdict = Verdict(passed=False, score=-1.0, text=self.assignment.nudge)
+            return Attempt(text, (), verdict, text if is_answer else None)
         codes = tuple(self.assignment.interpret(block) for block in parsed.blocks)
         if afresh and codes in self.tried:
             return None
@@ -221,8 +226,8 @@ class _Loop:
             await self.assignment.restart()
             for step in best.steps:
                 await self.sandbox.execute(step.action)
-        seen = [self.assignment.describe(step.observation) for step in best.steps]
-        words = "\n\n".join(part for part in (*seen, best.verdict.text) if part)
+        seen = self.assignment.describe([step.observation for step in best.steps]) if best.steps else ""
+        words = "\n\n".join(part for part in (seen, best.verdict.text) if part)
         self.messages += [Message("assistant", best.answer), Message("user", words)]
 
     def _end(self, ending: Ending, answer: str = "") -> Outcome:

@@ -60,6 +60,8 @@ def make_parser() -> argparse.ArgumentParser:
         ask = commands.add_parser(kind, parents=[common, running], help=meaning)
         ask.add_argument("instruction", help="what you want, in your words")
         ask.set_defaults(command="commands:task", kind=kind, tests=[])
+        if kind == "ask":
+            ask.add_argument("--run", dest="follows", default="", metavar="RUN", help="go on from an earlier question")
 
     runs = commands.add_parser("runs", parents=[common], help="list runs, newest first")
     runs.set_defaults(command="commands:runs")
@@ -74,6 +76,14 @@ def make_parser() -> argparse.ArgumentParser:
         command = commands.add_parser(name, parents=[common], help=meaning)
         command.add_argument("run", metavar="RUN", nargs="?", default="last", help=RUN_HELP)
         command.set_defaults(command=f"commands:{name}")
+    artifacts = commands.add_parser("artifacts", parents=[common], help="list or save what a run handed over")
+    artifacts.add_argument("run", metavar="RUN", nargs="?", default="last", help=RUN_HELP)
+    artifacts.add_argument("--to", metavar="DIR", default="", help="save them there")
+    artifacts.set_defaults(command="keepsakes:artifacts")
+    scripts = commands.add_parser("scripts", parents=[common], help="list the scripts that were kept, or run one again")
+    scripts.add_argument("script", nargs="?", default="", help="run it in a sandbox, and propose what it changes")
+    scripts.add_argument("arguments", nargs="*", metavar="ARGUMENT", help="for the script, after --")
+    scripts.set_defaults(command="keepsakes:scripts")
     apply = commands.add_parser("apply", parents=[common], help="accept a proposal: write it to your files")
     apply.add_argument("run", metavar="RUN", nargs="?", default="last", help=RUN_HELP)
     apply.add_argument("--only", action="append", default=[], metavar="HUNK", help="a path or path#n; proven anew")

@@ -35,11 +35,14 @@ T = TypeVar("T")
 
 def task(options: Namespace, settings: Settings, terminal: Terminal) -> int:
     """`fix`, `ask`, `script`: do it, and with `--apply` accept a verified proposal at once."""
-    _require_workspace(settings)
-    wanted = Task(kind=TaskKind(options.kind), instruction=options.instruction, tests=tuple(options.tests))
+    require_workspace(settings)
+    follows = find_run(settings, options.follows) if getattr(options, "follows", "") else ""
+    wanted = Task(
+        kind=TaskKind(options.kind), instruction=options.instruction, tests=tuple(options.tests), follows=follows
+    )
     sweep(settings)
     try:
-        ended = _run(run_task(wanted, settings, on_event=terminal.show))
+        ended = run_to_end(run_task(wanted, settings, on_event=terminal.show))
     except asyncio.CancelledError:
         return CANCELLED
     if options.apply and ended.status == "verified" and ended.proposal:
@@ -112,7 +115,7 @@ def apply(options: Namespace, settings: Settings, terminal: Terminal) -> int:
         raise ApplyError("The files have moved on since the snapshot. " + " ".join(plan.conflicts))
     if options.only or plan.needs_proof:
         terminal.say("Not what was proven: proving it in a fresh sandbox first.")
-        evidence = _run(_prove_plan(target, proposal, plan))
+        evidence = run_to_end(_prove_plan(target, proposal, plan))
         terminal.show_evidence(evidence)
     if not (evidence and evidence.verified) and not options.unproven:
         how = f"codeact apply {run} --unproven"
@@ -143,7 +146,7 @@ def discard(options: Namespace, settings: Settings, terminal: Terminal) -> int:
 def verify(options: Namespace, settings: Settings, terminal: Terminal) -> int:
     """Prove a proposal again."""
     run = find_run(settings, options.run)
-    evidence = _run(verify_run(_workspace_of(settings, run), run, terminal.show))
+    evidence = run_to_end(verify_run(_workspace_of(settings, run), run, terminal.show))
     terminal.show_evidence(evidence)
     return OK if evidence.verified else WITHOUT
 
@@ -151,7 +154,7 @@ def verify(options: Namespace, settings: Settings, terminal: Terminal) -> int:
 def replay(options: Namespace, settings: Settings, terminal: Terminal) -> int:
     """Walk a run's way again and tell whether it came to the same."""
     run = find_run(settings, options.run)
-    ended, same = _run(replay_run(_workspace_of(settings, run), run, terminal.show))
+    ended, same = run_to_end(replay_run(_workspace_of(settings, run), run, terminal.show))
     terminal.say(f"Replayed {run} as {ended.run}: {'the same outcome' if same else 'another outcome than recorded'}.")
     return OK if same else WITHOUT
 
@@ -214,14 +217,19 @@ def _workspace_of(settings: Settings, run: str) -> Settings:
     return replace(settings, workspace=Path(started.workspace)) if started else settings
 
 
-def _require_workspace(settings: Settings) -> None:
+def require_workspace(settings: Settings) -> None:
+    """Check that there is a folder to work on.
+
+    Raises:
+        SettingsError: there is none.
+    """
     if not settings.workspace.is_dir():
         raise SettingsError(
             f"There is no folder {settings.workspace}. Go to your repository or name it: --workspace DIR"
         )
 
 
-def _run(walk: Coroutine[None, None, T]) -> T:
+def run_to_end(walk: Coroutine[None, None, T]) -> T:
     """Run a coroutine; Ctrl-C and SIGTERM cancel it, and with it the sandbox, before the program ends."""
 
     async def cancellable() -> T:

@@ -7,6 +7,7 @@ from codeact.agent import Assignment, Verdict
 from codeact.answers import interpret, quote
 from codeact.briefs import describe_failures, describe_observation, fix_brief
 from codeact.facts import Facts, collect_facts
+from codeact.prompts import fill
 from codeact.protected import protected
 from codeact.sandboxes.base import Sandbox
 from codeact.search import search_edits
@@ -53,7 +54,8 @@ class Repair:
         return Assignment(
             brief=fix_brief(facts, helpers=describe(), instruction=self.task.instruction, compact=compact),
             interpret=lambda block: interpret(block, facts.suspects, tuple(HELPERS)),
-            describe=describe_observation,
+            describe=lambda seen: "\n\n".join(filter(None, map(describe_observation, seen))),
+            nudge=fill("empty"),
             restart=self.take_back,
             check=lambda: self.check(facts.target),
         )

@@ -8,12 +8,13 @@ from codeact.events import RunEnded, TestsRan
 from codeact.evidence import Evidence, Proposal
 from codeact.journal import open_journal, read_journal
 from codeact.proposal import changes_of
-from codeact.run import Listener, Recording, run_task
+from codeact.run import run_task
 from codeact.settings import Settings
 from codeact.snapshot import open_snapshot, take_snapshot
 from codeact.testing import Selection, run_tests
 from codeact.trajectory import FileChange, TestReport
 from codeact.verify import find_bench, open_bench, prove, run_suite
+from codeact.walk import Listener, Recording
 
 
 async def verify_run(settings: Settings, run: str, on_event: Listener = lambda _: None) -> Evidence:

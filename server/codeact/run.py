@@ -1,53 +1,32 @@
 """The walk of a request, from what was asked to a proven proposal.
 
-Read `run_task` and `_fix`: workspace, snapshot, sandbox, tests, model, proof, journal. Each step is one call into a
-part that knows nothing of the others.
+Read `run_task` and `fix_tests`: workspace, snapshot, sandbox, tests, model, proof, journal. Each step is one
+call into a part that knows nothing of the others.
 """
 
 import asyncio
-import time
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, field, replace
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import AsyncExitStack
+from dataclasses import replace
 
 from codeact.agent import Assignment, Ending, work
-from codeact.errors import CodeActError, SettingsError
-from codeact.events import (
-    Event,
-    ModelChosen,
-    Progress,
-    RunEnded,
-    RunStarted,
-    SnapshotTaken,
-    Status,
-    StepTaken,
-    TestsRan,
-)
+from codeact.errors import CodeActError
+from codeact.events import RunEnded, RunStarted, StepTaken, TestsRan
 from codeact.evidence import Proposal
 from codeact.facts import Facts
 from codeact.fixing import Repair
-from codeact.journal import Journal, create_journal, new_run_id
-from codeact.models import open_model
+from codeact.inquiry import answer_question
+from codeact.journal import create_journal, new_run_id
 from codeact.models.base import Model, is_small
-from codeact.models.replay import ReplayModel
-from codeact.proposal import make_proposal, separate, stat, unified_diff
+from codeact.proposal import make_proposal, stat
+from codeact.scripting import write_script
 from codeact.settings import Settings
-from codeact.snapshot import Snapshot, keep, open_snapshot, read_file, take_snapshot
+from codeact.snapshot import read_file
 from codeact.targets import matching
 from codeact.testing import Selection, run_tests
-from codeact.trajectory import Completion, FileChange, Outcome, Sampling, Task, TaskKind, TestReport, TestResult, Usage
+from codeact.trajectory import FileChange, Outcome, Sampling, Task, TaskKind, TestReport, TestResult
 from codeact.verify import Bench, find_bench, open_bench, prove
-
-Listener = Callable[[Event], None]
-
-
-@dataclass(frozen=True)
-class Recording:
-    """What an earlier run started from, whom it asked and what it was answered: enough to walk its way again."""
-
-    tree: str
-    model: ModelChosen
-    completions: Sequence[Completion]
+from codeact.walk import Listener, Recording, Walk, choose_model, freeze
 
 
 async def run_task(
@@ -72,16 +51,14 @@ async def run_task(
     Raises:
         CodeActError: the machinery failed; the journal has the reason.
     """
-    if task.kind is not TaskKind.FIX:
-        raise SettingsError(f"CodeAct cannot do '{task.kind}' tasks yet; it can fix failing tests: codeact fix.")
     run = new_run_id()
     secrets = [settings.model.api_key.value] if settings.model.api_key else []
     with create_journal(settings, run, secrets) as journal:
-        walk = _Walk(task, settings, run, journal, on_event)
+        walk = Walk(task, settings, run, journal, on_event)
         walk.tell(RunStarted(run=run, task=task, workspace=str(settings.workspace)))
         try:
             async with asyncio.timeout(settings.budget.timeout):
-                return await _fix(walk, buffers or {}, recorded)
+                return await WALKS[task.kind](walk, buffers or {}, recorded)
         except TimeoutError:
             return walk.end("failed", f"No verified fix within {settings.budget.timeout:.0f} s.")
         except asyncio.CancelledError:
@@ -92,9 +69,9 @@ async def run_task(
             raise
 
 
-async def _fix(walk: "_Walk", buffers: Mapping[str, str], recorded: Recording | None) -> RunEnded:
+async def fix_tests(walk: Walk, buffers: Mapping[str, str], recorded: Recording | None) -> RunEnded:
     """Mend what fails, one failing test after the other, and prove all of it together."""
-    snapshot = await _freeze(walk, buffers, recorded)
+    snapshot = await freeze(walk, buffers, recorded)
     async with AsyncExitStack() as stack:
         bench = await find_bench(walk.settings, walk.run)
         sandbox = await stack.enter_async_context(open_bench(bench, snapshot))
@@ -104,35 +81,13 @@ async def _fix(walk: "_Walk", buffers: Mapping[str, str], recorded: Recording | 
         repair = Repair(walk.task, snapshot, sandbox, walk.settings.sandbox.limits, before)
         if not repair.targets():
             return _nothing_to_fix(walk, before)
-        model = await stack.enter_async_context(_open_model(walk, recorded))
-        walk.tell(ModelChosen(name=model.name, context=model.context, schedule=tuple(model.schedule)))
+        model = await stack.enter_async_context(choose_model(walk, recorded))
         for target in repair.targets():
             await _mend(walk, repair, target, model)
     return await _propose(walk, repair, bench)
 
 
-async def _freeze(walk: "_Walk", buffers: Mapping[str, str], recorded: Recording | None) -> Snapshot:
-    walk.say("taking a snapshot of the workspace")
-    if recorded:
-        snapshot = await asyncio.to_thread(open_snapshot, walk.settings, recorded.tree)
-    else:
-        snapshot = await asyncio.to_thread(take_snapshot, walk.settings, buffers)
-    await asyncio.to_thread(keep, snapshot, walk.run)
-    walk.tell(SnapshotTaken(tree=snapshot.tree, files=snapshot.files, left_out=snapshot.left_out))
-    return snapshot
-
-
-@asynccontextmanager
-async def _open_model(walk: "_Walk", recorded: Recording | None) -> AsyncIterator[Model]:
-    if recorded:
-        asked = recorded.model
-        yield ReplayModel(recorded.completions, name=asked.name, context=asked.context, schedule=asked.schedule)
-        return
-    async with open_model(walk.settings, on_progress=walk.say) as model:
-        yield model
-
-
-async def _mend(walk: "_Walk", repair: Repair, target: TestResult, model: Model) -> None:
+async def _mend(walk: Walk, repair: Repair, target: TestResult, model: Model) -> None:
     """Let the agent work on one failing test, unless mending another has mended it too."""
     if target in repair.mended:
         return
@@ -149,9 +104,7 @@ async def _mend(walk: "_Walk", repair: Repair, target: TestResult, model: Model)
         walk.unsolved[target.node_id] = walk.why
 
 
-async def _ask(
-    walk: "_Walk", repair: Repair, assignment: Assignment, model: Model, schedule: Sequence[Sampling]
-) -> bool:
+async def _ask(walk: Walk, repair: Repair, assignment: Assignment, model: Model, schedule: Sequence[Sampling]) -> bool:
     """Let the model act. True if it mended the target."""
     if not schedule:
         return False
@@ -165,7 +118,7 @@ async def _ask(
     return False
 
 
-async def _search(walk: "_Walk", repair: Repair, facts: Facts) -> bool:
+async def _search(walk: Walk, repair: Repair, facts: Facts) -> bool:
     """Try single edits without a model. True if one mended the target."""
     walk.say("trying single edits")
     words, step = await repair.search(facts)
@@ -176,7 +129,7 @@ async def _search(walk: "_Walk", repair: Repair, facts: Facts) -> bool:
     return True
 
 
-async def _propose(walk: "_Walk", repair: Repair, bench: Bench) -> RunEnded:
+async def _propose(walk: Walk, repair: Repair, bench: Bench) -> RunEnded:
     """Make a proposal of what was mended and prove it; without any, offer changed tests as unproven, if there are."""
     snapshot = repair.snapshot
     changes = [FileChange(path, read_file(snapshot, path), after) for path, after in repair.files.items()]
@@ -200,7 +153,7 @@ async def _propose(walk: "_Walk", repair: Repair, bench: Bench) -> RunEnded:
     return walk.end("verified", summary(proposal, len(repair.targets())), proposal)
 
 
-def _no_fix(walk: "_Walk", proposal: Proposal) -> RunEnded:
+def _no_fix(walk: Walk, proposal: Proposal) -> RunEnded:
     reasons = "; ".join(f"{node_id}: {ending}" for node_id, ending in walk.unsolved.items())
     if proposal.unproven:
         return walk.end(
@@ -212,7 +165,7 @@ def _no_fix(walk: "_Walk", proposal: Proposal) -> RunEnded:
     return walk.end("failed", f"No verified fix. {reasons}.")
 
 
-def _nothing_to_fix(walk: "_Walk", before: TestReport) -> RunEnded:
+def _nothing_to_fix(walk: Walk, before: TestReport) -> RunEnded:
     chosen = matching(before, walk.task.tests)
     if before.problem:
         return walk.end("failed", before.problem)
@@ -240,46 +193,8 @@ def summary(proposal: Proposal, wanted: int) -> str:
     )
 
 
-@dataclass
-class _Walk:
-    """What goes along on the whole walk: who asked for what, who listens, what it has cost."""
-
-    task: Task
-    settings: Settings
-    run: str
-    journal: Journal
-    on_event: Listener
-    usage: Usage = Usage()
-    steps: int = 0
-    why: str = ""
-    unsolved: dict[str, str] = field(default_factory=dict)
-    began: float = field(default_factory=time.monotonic)
-
-    def tell(self, event: Event) -> None:
-        if isinstance(event, StepTaken):
-            self.steps += 1
-            event = StepTaken(step=replace(event.step, number=self.steps))
-        self.journal.record(event)
-        self.on_event(event)
-
-    def say(self, message: str) -> None:
-        self.on_event(Progress(message=message))
-
-    def end(self, status: Status, message: str, proposal: Proposal | None = None) -> RunEnded:
-        if proposal and proposal.evidence:
-            self.journal.append("evidence", proposal.evidence)
-        if proposal and (proposal.patches or proposal.unproven):
-            self.journal.append("proposal", proposal)
-        shown = proposal and (proposal if proposal.patches else separate(proposal))
-        ended = RunEnded(
-            run=self.run,
-            status=status,
-            message=message,
-            diff=unified_diff(shown) if shown else "",
-            evidence=proposal.evidence if proposal else None,
-            proposal=proposal,
-            usage=self.usage,
-            seconds=time.monotonic() - self.began,
-        )
-        self.tell(ended)
-        return ended
+WALKS: Mapping[TaskKind, Callable[[Walk, Mapping[str, str], Recording | None], Awaitable[RunEnded]]] = {
+    TaskKind.FIX: fix_tests,
+    TaskKind.ASK: answer_question,
+    TaskKind.SCRIPT: write_script,
+}

@@ -114,13 +114,17 @@ class Budget:
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    """Everything that can be set. `state` holds runs and snapshots, `cache` what can be made again."""
+    """Everything that can be set.
+
+    `state` holds runs and snapshots, `cache` what can be made again; `scripts` is the workspace's folder for scripts.
+    """
 
     workspace: Path
     model: ModelSettings = ModelSettings()
     sandbox: SandboxSettings = SandboxSettings()
     snapshot: SnapshotSettings = SnapshotSettings()
     budget: Budget = Budget()
+    scripts: str = "scripts"
     state: Path = field(default_factory=lambda: platformdirs.user_state_path("codeact"))
     cache: Path = field(default_factory=lambda: platformdirs.user_cache_path("codeact"))
 

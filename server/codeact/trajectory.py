@@ -25,11 +25,15 @@ class Task:
         kind: which kind of task.
         instruction: the developer's words; may be empty for `fix`.
         tests: node ids or paths of the tests to fix; empty means every test that fails.
+        follows: id of the run that a follow-up question goes on from; empty if it stands alone.
+        script: path and arguments of a kept script to run again; empty if one is to be written.
     """
 
     kind: TaskKind
     instruction: str = ""
     tests: tuple[str, ...] = ()
+    follows: str = ""
+    script: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

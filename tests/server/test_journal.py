@@ -14,8 +14,8 @@ from codeact.errors import JournalError, RunNotFound
 from codeact.events import ModelAnswered, ModelText, Progress, RunEnded, RunStarted, SnapshotTaken, StepTaken, TestsRan
 from codeact.evidence import Applied, Evidence, Tally
 from codeact.journal import create_journal, find_run, list_runs, new_run_id, open_journal, read_journal, run_folder
+from codeact.processes import process_identity
 from codeact.proposal import make_proposal
-from codeact.runs import process_identity
 from codeact.settings import ModelSettings, Secret, Settings
 from codeact.trajectory import (
     Action,

@@ -17,6 +17,9 @@ from codeact.trajectory import Action, Artifact, Failure, FileState, Observation
 
 MAX_LINE = 128 * 1024 * 1024
 MAX_TEXT = 1024 * 1024
+MAX_EXHIBIT = 12 * 1024 * 1024
+MAX_EXHIBITS = 10
+EXHIBITS = frozenset({"image/png", "text/html", "text/csv"})
 GRACE = 15.0  # seconds that a Worker has beyond an action's own time before it counts as dead
 CANCEL_GRACE = 1.5
 MODES = ("100644", "100755", "120000")
@@ -56,7 +59,7 @@ class Channel:
             failure=_failure(done.get("failure")),
             timed_out=done.get("timed_out") is True,
             seconds=_seconds(done),
-            artifacts=tuple(_artifacts(done.get("figures"))),
+            artifacts=tuple(_artifacts(done.get("exhibits"))),
             finished=_text(done, "finished") if done.get("finished") is not None else None,
         )
 
@@ -185,9 +188,12 @@ def _failure(data: object) -> Failure | None:
 def _artifacts(data: object) -> list[Artifact]:
     found = data if isinstance(data, list) else []
     return [
-        Artifact(_text(item, "name"), "image/png", _decode(_text(item, "data")))
-        for item in found
-        if isinstance(item, dict) and len(item.get("data") or "") <= MAX_TEXT
+        Artifact(_text(item, "name"), item["type"], _decode(item["data"]))
+        for item in found[:MAX_EXHIBITS]
+        if isinstance(item, dict)
+        and item.get("type") in EXHIBITS
+        and isinstance(item.get("data"), str)
+        and len(item["data"]) <= MAX_EXHIBIT
     ]
 
 

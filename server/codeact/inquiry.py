@@ -1,0 +1,208 @@
+"""The ask task: the model looks, computes and changes in the sandbox, and hands over an answer, artifacts or a diff."""
+
+from collections.abc import Mapping, Sequence
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field, replace
+
+from codeact.agent import Assignment, Ending, work
+from codeact.briefs import describe_observation
+from codeact.events import Event, RunEnded, StepTaken, TestsRan
+from codeact.findings import check_citations, gather, is_product
+from codeact.journal import find_run, read_journal
+from codeact.models.base import Model, is_small
+from codeact.prompts import fill
+from codeact.proposal import make_proposal, stat
+from codeact.protected import protected
+from codeact.sandboxes.base import Sandbox
+from codeact.snapshot import Snapshot, list_files, read_file
+from codeact.surroundings import describe_conventions, describe_workspace
+from codeact.targets import test_files
+from codeact.testing import Selection, run_tests
+from codeact.trajectory import Action, Artifact, FileChange, FileState, Message, Observation, Sampling, Step
+from codeact.verify import Bench, find_bench, open_bench, prove
+from codeact.walk import Recording, Walk, choose_model, freeze
+from codeact_sandbox.helpers import describe
+
+COMPACT_SIZE, FULL_SIZE = 3500, 16_000
+COMPACT_CONVENTIONS, FULL_CONVENTIONS = 400, 4000
+# A small model's first answer is its best; after a failure some chance keeps it from saying the same again.
+SMALL_SCHEDULE = (Sampling(max_tokens=700), *(Sampling(temperature=0.5, max_tokens=700),) * 7)
+LIBRARIES = ("numpy", "pandas", "matplotlib", "openpyxl", "plotly", "yaml", "requests", "PIL")
+
+
+@dataclass
+class Inquiry:
+    """One conversation over one snapshot: what is asked of the model, and what its steps have brought."""
+
+    walk: Walk
+    snapshot: Snapshot
+    sandbox: Sandbox
+    steps: list[Step] = field(default_factory=list)
+
+    def tell(self, event: Event) -> None:
+        """Hear of a step, and pass everything on."""
+        if isinstance(event, StepTaken):
+            self.steps.append(event.step)
+        self.walk.tell(event)
+
+    async def assignment(self, *, compact: bool) -> Assignment:
+        """What the agent is told, and what it reads after each action."""
+
+        async def restart() -> None:
+            await self.sandbox.restore()
+
+        return Assignment(
+            brief=await self._brief(compact=compact),
+            interpret=lambda block: block,
+            describe=lambda observations: describe_steps(observations, compact=compact),
+            restart=restart,
+            nudge=fill("ask-unlooked"),
+        )
+
+    async def changes(self) -> tuple[dict[str, FileState | None], list[FileChange]]:
+        """The files that the steps have made to hand over, and the changes of the project."""
+        found = (await self.sandbox.changes()).files
+        made: dict[str, FileState | None] = {}
+        changed = []
+        for path, after in found.items():
+            before = read_file(self.snapshot, path)
+            if is_product(path, before, self.walk.task.instruction):
+                made[path] = after
+            else:
+                changed.append(FileChange(path, before, after))
+        return made, changed
+
+    async def _brief(self, *, compact: bool) -> tuple[Message, ...]:
+        task = self.walk.task
+        how = fill("ask-how-compact" if compact else "ask-how")
+        if task.follows:
+            earlier = await self._go_on_from(task.follows)
+            return (*earlier, Message("user", fill("follow-up", instruction=task.instruction, how=how)))
+        packages = await find_packages(self.sandbox)
+        system = (
+            fill("system-ask-compact", packages=packages)
+            if compact
+            else fill("system-ask", packages=packages, helpers=describe())
+        )
+        question = fill(
+            "ask",
+            workspace=describe_workspace(self.snapshot, task.instruction, COMPACT_SIZE if compact else FULL_SIZE),
+            conventions=describe_conventions(self.snapshot, COMPACT_CONVENTIONS if compact else FULL_CONVENTIONS),
+            instruction=task.instruction,
+            how=how,
+        )
+        return Message("system", system), Message("user", question)
+
+    async def _go_on_from(self, run: str) -> tuple[Message, ...]:
+        """Do the steps of an earlier run again, so that its variables and files are there, and return its messages."""
+        record = read_journal(self.walk.settings, find_run(self.walk.settings, run))
+        for step in record.steps():
+            if not step.observation.failure:
+                await self.sandbox.execute(step.action)
+        messages: list[Message] = []
+        for request in record.requests():
+            messages = [*messages[: request.kept], *request.added]
+        last = record.completions()[-1:]
+        said = [Message("assistant", answer.text) for completion in last for answer in completion.answers[:1]]
+        return (*messages, *said)
+
+
+async def answer_question(walk: Walk, buffers: Mapping[str, str], recorded: Recording | None) -> RunEnded:
+    """Let the model work until it answers; what it changed in the project becomes a proposal."""
+    snapshot = await freeze(walk, buffers, recorded)
+    async with AsyncExitStack() as stack:
+        bench = await find_bench(walk.settings, walk.run)
+        sandbox = await stack.enter_async_context(open_bench(bench, snapshot))
+        model = await stack.enter_async_context(choose_model(walk, recorded))
+        inquiry = Inquiry(walk, snapshot, sandbox)
+        assignment = await inquiry.assignment(compact=is_small(model))
+        walk.say(f"asking {model.name}")
+        outcome = await work(assignment, model, sandbox, walk.settings.budget, inquiry.tell, schedule_for(model))
+        walk.usage += outcome.usage
+        made, changed = await inquiry.changes()
+    good = [step for step in inquiry.steps if not step.observation.failure and not step.observation.timed_out]
+    artifacts = gather(good, made)
+    answer = check_citations(outcome.answer or _printed(good), lambda path: _count_lines(snapshot, path))
+    if not (good or outcome.ending is Ending.ANSWERED):
+        return walk.end("failed", f"No answer: {outcome.ending}.", answer=answer)
+    if changed:
+        return await propose(walk, bench, snapshot, changed, answer, artifacts)
+    handed = f", with {len(artifacts)} artifact{'s' * (len(artifacts) != 1)}" if artifacts else ""
+    count = len(inquiry.steps)
+    said = "" if outcome.ending is Ending.ANSWERED else " No final words came: this is what the code printed."
+    return walk.end(
+        "answered", f"Answered in {count} step{'s' * (count != 1)}{handed}.{said}", answer=answer, artifacts=artifacts
+    )
+
+
+async def propose(
+    walk: Walk,
+    bench: Bench,
+    snapshot: Snapshot,
+    changed: Sequence[FileChange],
+    answer: str,
+    artifacts: tuple[Artifact, ...],
+) -> RunEnded:
+    """Make a proposal of changed files; proven if the workspace has tests, and all of them are as they were."""
+    proposal = make_proposal(walk.run, snapshot.tree, changed)
+    walk.say("running the tests without and with the change")
+    async with open_bench(bench, snapshot) as sandbox:
+        before = await run_tests(sandbox, Selection(), walk.settings.sandbox.limits)
+    walk.tell(TestsRan(phase="proof-before", report=before))
+    if not before.results:
+        message = f"Not proven: the workspace has no tests that could tell. {stat(proposal.patches)}"
+        return walk.end("unverified", message, proposal, answer, artifacts)
+    evidence = await prove(
+        bench,
+        snapshot,
+        changed,
+        (),
+        before,
+        lambda report: walk.tell(TestsRan(phase="proof-after", report=report)),
+    )
+    existing = frozenset(list_files(snapshot))
+    tests = [change.path for change in changed if protected(change.path, test_files(before), existing)]
+    if tests:
+        reason = f"It changes tests or their configuration, which nothing proves: {', '.join(tests)}."
+        evidence = replace(evidence, verified=False, reasons=(*evidence.reasons, reason))
+    proposal = replace(proposal, evidence=evidence)
+    if not evidence.verified:
+        return walk.end("unverified", f"Not proven: {' '.join(evidence.reasons)}", proposal, answer, artifacts)
+    passed = evidence.after.counts
+    message = f"all {sum(passed.values())} tests end as before, in a fresh sandbox · {stat(proposal.patches)}"
+    return walk.end("verified", message, proposal, answer, artifacts)
+
+
+def schedule_for(model: Model) -> Sequence[Sampling]:
+    """One answer at a time: there is no test that could choose among several."""
+    return SMALL_SCHEDULE if is_small(model) else model.schedule
+
+
+def describe_steps(observations: Sequence[Observation], *, compact: bool) -> str:
+    """What the model reads after its actions: what came of them, and what it is to do now."""
+    seen = "\n\n".join(filter(None, map(describe_observation, observations))) or "It ran and printed nothing."
+    last = observations[-1]
+    if last.failure or last.timed_out:
+        return fill("ask-failed", observation=seen)
+    if compact and not (last.stdout.strip() or last.value.strip()):
+        return fill("ask-silent", observation=seen)
+    return fill("ask-seen-compact" if compact else "ask-seen", observation=seen)
+
+
+async def find_packages(sandbox: Sandbox) -> str:
+    """Which of the libraries that such tasks like are there, as a list in words."""
+    code = f"import importlib.util\n', '.join(n for n in {LIBRARIES!r} if importlib.util.find_spec(n)) or 'nothing'"
+    return (await sandbox.execute(Action(code))).value
+
+
+def _printed(steps: Sequence[Step]) -> str:
+    """What the last step that had something to say printed."""
+    for step in reversed(steps):
+        if text := (step.observation.finished or step.observation.stdout or step.observation.value).strip():
+            return text
+    return ""
+
+
+def _count_lines(snapshot: Snapshot, path: str) -> int | None:
+    state = read_file(snapshot, path)
+    return None if state is None else state.content.count(b"\n") + 1

@@ -1,0 +1,63 @@
+"""The commands of the terminal about what runs leave for good: artifacts, and scripts that were kept."""
+
+import re
+from argparse import Namespace
+from pathlib import Path
+
+from codeact.commands import OK, WITHOUT, require_workspace, run_to_end
+from codeact.errors import SettingsError
+from codeact.journal import find_run, read_journal
+from codeact.run import run_task
+from codeact.scripts import find_scripts
+from codeact.settings import Settings
+from codeact.terminal import Terminal
+from codeact.trajectory import Task, TaskKind
+from codeact.wire import to_line
+
+
+def artifacts(options: Namespace, settings: Settings, terminal: Terminal) -> int:
+    """List what a run handed over, or save it to a folder; what is there already is not overwritten."""
+    run = find_run(settings, options.run)
+    ended = read_journal(settings, run).ended()
+    found = ended.artifacts if ended else ()
+    if not found:
+        terminal.say(f"Run {run} handed over no files.")
+        return WITHOUT
+    for artifact in found:
+        place = Path(options.to or ".") / _safe(artifact.name)
+        if not options.to:
+            terminal.line(f"{artifact.name}\t{artifact.media_type}\t{len(artifact.data)} bytes")
+            continue
+        place.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            with place.open("xb") as file:
+                file.write(artifact.data)
+        except FileExistsError:
+            raise SettingsError(f"{place} exists already. Name another folder: --to DIR") from None
+        terminal.line(str(place))
+    return OK
+
+
+def scripts(options: Namespace, settings: Settings, terminal: Terminal) -> int:
+    """List the kept scripts, or run one in a sandbox and propose what it would change."""
+    require_workspace(settings)
+    kept = find_scripts(settings.workspace, settings.scripts)
+    if options.script:
+        wanted = [script for script in kept if options.script in (script.path, Path(script.path).name)]
+        if not wanted:
+            names = ", ".join(script.path for script in kept) or "none"
+            raise SettingsError(f"There is no kept script {options.script}. There are: {names}.")
+        again = Task(kind=TaskKind.SCRIPT, instruction=wanted[0].task, script=(wanted[0].path, *options.arguments))
+        ended = run_to_end(run_task(again, settings, on_event=terminal.show))
+        return OK if ended.status in ("verified", "answered") else WITHOUT
+    for script in kept:
+        terminal.line(to_line(script) if terminal.as_json else f"{script.path}\t{script.task}")
+    if not kept:
+        terminal.say(f'No scripts in {settings.scripts}/ yet. To write one: codeact script "..."')
+    return OK
+
+
+def _safe(name: str) -> str:
+    """A name that leads nowhere else: artifacts are named by what ran in the sandbox."""
+    parts = [re.sub(r"[^\w.-]", "_", part) for part in name.split("/") if part not in ("", ".", "..")]
+    return "/".join(parts) or "artifact"

@@ -1,0 +1,148 @@
+"""What a model is shown of a workspace before it is asked about it: its files, and a look into those that matter.
+
+Which matter is guessed from the words of the question, as a search engine would: words that few files have count most.
+Everything is read from the snapshot; nothing runs.
+"""
+
+import ast
+import json
+import math
+import re
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import PurePosixPath
+
+from codeact.snapshot import Snapshot, list_files, read_file
+
+CONVENTIONS = ("AGENTS.md", "CLAUDE.md", ".github/copilot-instructions.md")
+DATA = frozenset({".csv", ".tsv", ".json", ".jsonl", ".ndjson", ".xlsx", ".xls", ".parquet", ".db", ".sqlite", ".log"})
+TEXT = frozenset(
+    {".py", ".md", ".rst", ".txt", ".toml", ".cfg", ".ini", ".yaml", ".yml", ".html", ".js", ".ts", ".css"}
+)
+TABLES = frozenset({".csv", ".tsv", ".log", ".txt", ".jsonl", ".ndjson"})
+MAX_LISTED = 60
+MAX_RANKED = 400
+MAX_READ = 200_000
+MAX_LOOKS = 6
+HEAD_LINES, LINE = 5, 160
+MAX_OUTLINE = 25
+WORD = re.compile(r"[a-z][a-z0-9]+")
+COMMON = """
+the and for with that this from into what where are all any per how many each show make give write file files folder
+python script code top list find use using chart plot data have has not its their them every when who
+"""
+
+
+def describe_workspace(snapshot: Snapshot, question: str, size: int) -> str:
+    """The workspace's files, and the beginnings of those that a question is likely about.
+
+    Args:
+        snapshot: what to look at.
+        question: the developer's words.
+        size: characters that the description may have.
+    """
+    paths = [path for path in list_files(snapshot) if not PurePosixPath(path).name.startswith(".")]
+    ranked = _rank(paths, _words(question), lambda path: _text(snapshot, path))
+    listing = _listing(paths, ranked)
+    looks, left = [], size - len(listing)
+    for path in ranked[:MAX_LOOKS]:
+        look = _look(snapshot, path)
+        if look and len(look) <= left:
+            looks.append(look)
+            left -= len(look)
+    return "\n\n".join([f"Files of the project:\n{listing}", *looks])
+
+
+def describe_conventions(snapshot: Snapshot, size: int) -> str:
+    """What the workspace tells assistants of its own conventions; empty if nothing."""
+    for path in CONVENTIONS:
+        if text := _text(snapshot, path).strip():
+            return f"The project's conventions ({path}):\n{text[:size]}"
+    return ""
+
+
+def _rank(paths: Sequence[str], words: frozenset[str], read: Callable[[str], str]) -> list[str]:
+    """The paths that have something to do with the words, likeliest first; data files first where nothing has."""
+    candidates = [path for path in paths if PurePosixPath(path).suffix.lower() in DATA | TEXT][:MAX_RANKED]
+    names = {path: _words(path) for path in candidates}
+    texts = {path: Counter(map(_stem, WORD.findall(read(path).lower()))) for path in candidates}
+    spread = Counter(word for path in candidates for word in words if word in names[path] or word in texts[path])
+    scores: dict[str, float] = {}
+    for path in candidates:
+        weights = {word: math.log(1 + len(candidates) / spread[word]) for word in words if spread[word]}
+        named = sum(3 * weight for word, weight in weights.items() if word in names[path])
+        within = sum(weight * min(texts[path][word], 3) / 3 for word, weight in weights.items() if word in texts[path])
+        is_data = PurePosixPath(path).suffix.lower() in DATA
+        scores[path] = named + within + (1.0 if is_data else 0.0)
+    return sorted((path for path in candidates if scores[path] > 0), key=lambda path: (-scores[path], path))
+
+
+def _listing(paths: Sequence[str], ranked: Sequence[str]) -> str:
+    """All files if they are few; else the likely ones, and how many each folder has."""
+    if len(paths) <= MAX_LISTED:
+        return "\n".join(paths)
+    folders = Counter(path.partition("/")[0] + "/" if "/" in path else "./" for path in paths)
+    counted = [f"{folder} ({count} files)" for folder, count in folders.most_common(20)]
+    return "\n".join([*ranked[: MAX_LISTED // 3], *counted])
+
+
+def _look(snapshot: Snapshot, path: str) -> str:
+    """The beginning of a data file, the outline of a module, or the first lines of another text."""
+    suffix = PurePosixPath(path).suffix.lower()
+    state = read_file(snapshot, path)
+    text = _text(snapshot, path)
+    if state is None:
+        return ""
+    if not text:
+        return f"{path}: {len(state.content)} bytes"
+    if suffix == ".py":
+        return f"{path} defines:\n" + "\n".join(_outline(text))
+    if suffix == ".json":
+        return f"{path} is:\n{_shape(text)}"
+    lines = text.splitlines()
+    head = "\n".join(line[:LINE] for line in lines[:HEAD_LINES])
+    what = "rows" if suffix in TABLES else "lines"
+    return f"{path} ({len(lines)} {what}) begins:\n{head}"
+
+
+def _outline(source: str) -> Iterator[str]:
+    try:
+        tree = ast.parse(source)
+    except (SyntaxError, ValueError):
+        yield from source.splitlines()[:HEAD_LINES]
+        return
+    found = [node for node in ast.walk(tree) if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef))]
+    lines = source.splitlines()
+    for node in sorted(found, key=lambda node: node.lineno)[:MAX_OUTLINE]:
+        yield f"{node.lineno}: {lines[node.lineno - 1].rstrip()[:LINE]}"
+
+
+def _shape(text: str) -> str:
+    """What a JSON text is made of, and how it begins."""
+    try:
+        value = json.loads(text)
+    except (ValueError, RecursionError):
+        return text[: 3 * LINE]
+    if isinstance(value, list) and value:
+        return f"a list of {len(value)}, first: {json.dumps(value[0])[: 2 * LINE]}"
+    if isinstance(value, dict):
+        parts = [f"{key!r}: {json.dumps(part)[:LINE]}" for key, part in list(value.items())[:8]]
+        return "an object with " + "\n".join(parts)
+    return json.dumps(value)[: 2 * LINE]
+
+
+def _text(snapshot: Snapshot, path: str) -> str:
+    """A file's text; empty if it is large or none."""
+    state = read_file(snapshot, path)
+    if state is None or len(state.content) > MAX_READ or b"\0" in state.content[:1024]:
+        return ""
+    return state.content.decode("utf-8", "replace")
+
+
+def _words(text: str) -> frozenset[str]:
+    spread = re.sub(r"([a-z])([A-Z])", r"\1 \2", text).lower()
+    return frozenset(_stem(word) for word in WORD.findall(spread.replace("_", " ")) if word not in COMMON.split())
+
+
+def _stem(word: str) -> str:
+    return word[:-1] if word.endswith("s") and len(word) > 3 else word  # noqa: PLR2004 - "as", "is"

@@ -1,0 +1,114 @@
+"""What goes along on the whole walk of a task: who asked for what, who listens, what it has cost."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field, replace
+
+from codeact.events import Event, ModelChosen, Progress, RunEnded, SnapshotTaken, Status, StepTaken
+from codeact.evidence import Proposal
+from codeact.journal import Journal
+from codeact.models import open_model
+from codeact.models.base import Model
+from codeact.models.replay import ReplayModel
+from codeact.proposal import separate, unified_diff
+from codeact.settings import Settings
+from codeact.snapshot import Snapshot, keep, open_snapshot, take_snapshot
+from codeact.trajectory import Artifact, Completion, Task, Usage
+
+Listener = Callable[[Event], None]
+
+
+@dataclass(frozen=True)
+class Recording:
+    """What an earlier run started from, whom it asked and what it was answered: enough to walk its way again."""
+
+    tree: str
+    model: ModelChosen
+    completions: Sequence[Completion]
+
+
+@dataclass
+class Walk:
+    """One task on its way: its settings, its journal, its listener, its price."""
+
+    task: Task
+    settings: Settings
+    run: str
+    journal: Journal
+    on_event: Listener
+    usage: Usage = Usage()
+    steps: int = 0
+    why: str = ""
+    unsolved: dict[str, str] = field(default_factory=dict)
+    began: float = field(default_factory=time.monotonic)
+
+    def tell(self, event: Event) -> None:
+        """Journal an event, and let the listener hear it; steps are numbered through the run."""
+        if isinstance(event, StepTaken):
+            self.steps += 1
+            event = StepTaken(step=replace(event.step, number=self.steps))
+        self.journal.record(event)
+        self.on_event(event)
+
+    def say(self, message: str) -> None:
+        """Let the listener hear what is being done."""
+        self.on_event(Progress(message=message))
+
+    def end(
+        self,
+        status: Status,
+        message: str,
+        proposal: Proposal | None = None,
+        answer: str = "",
+        artifacts: tuple[Artifact, ...] = (),
+    ) -> RunEnded:
+        """Tell how the run ended, and journal what it proposes."""
+        if proposal and proposal.evidence:
+            self.journal.append("evidence", proposal.evidence)
+        if proposal and (proposal.patches or proposal.unproven):
+            self.journal.append("proposal", proposal)
+        shown = proposal and (proposal if proposal.patches else separate(proposal))
+        ended = RunEnded(
+            run=self.run,
+            status=status,
+            message=message,
+            diff=unified_diff(shown) if shown else "",
+            answer=answer,
+            artifacts=artifacts,
+            evidence=proposal.evidence if proposal else None,
+            proposal=proposal,
+            usage=self.usage,
+            seconds=time.monotonic() - self.began,
+        )
+        self.tell(ended)
+        return ended
+
+
+async def freeze(walk: Walk, buffers: Mapping[str, str], recorded: Recording | None) -> Snapshot:
+    """Take the snapshot of the task, or open the one that an earlier run was made on."""
+    walk.say("taking a snapshot of the workspace")
+    if recorded:
+        snapshot = await asyncio.to_thread(open_snapshot, walk.settings, recorded.tree)
+    else:
+        snapshot = await asyncio.to_thread(take_snapshot, walk.settings, buffers)
+    await asyncio.to_thread(keep, snapshot, walk.run)
+    walk.tell(SnapshotTaken(tree=snapshot.tree, files=snapshot.files, left_out=snapshot.left_out))
+    return snapshot
+
+
+@asynccontextmanager
+async def choose_model(walk: Walk, recorded: Recording | None) -> AsyncIterator[Model]:
+    """The model to ask, or one that repeats what was answered; the run says which."""
+    if recorded:
+        asked = recorded.model
+        model: Model = ReplayModel(
+            recorded.completions, name=asked.name, context=asked.context, schedule=asked.schedule
+        )
+        walk.tell(asked)
+        yield model
+        return
+    async with open_model(walk.settings, on_progress=walk.say) as model:
+        walk.tell(ModelChosen(name=model.name, context=model.context, schedule=tuple(model.schedule)))
+        yield model

@@ -1,0 +1,126 @@
+"""The ask task through `run_task`: real snapshot, sandbox and tests; only the model's words are scripted."""
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from openai_server import ScriptedOpenAI, say
+from workspaces import MENDED, TESTS, contents, make_workspace
+
+from codeact.run import run_task
+from codeact.settings import Settings, load_settings
+from codeact.trajectory import Task, TaskKind
+
+pytestmark = [
+    pytest.mark.bubblewrap,
+    pytest.mark.skipif(shutil.which("bwrap") is None, reason="bubblewrap is not installed"),
+]
+Start = Callable[..., ScriptedOpenAI]
+SALES = "product,amount\ntea,3\ncoffee,9\ntea,4\n"
+COUNT = (
+    "I look.\n\n```python\nimport csv\nrows = list(csv.DictReader(open('sales.csv')))\nprint(len(rows), 'rows')\n```\n"
+)
+
+
+@pytest.fixture
+def workspace(tmp_path: Path) -> Path:
+    folder = tmp_path / "shop"
+    folder.mkdir()
+    return make_workspace(folder, {"sales.csv": SALES, "calc.py": MENDED, "test_calc.py": TESTS})
+
+
+def ask(words: str, **more: str) -> Task:
+    return Task(kind=TaskKind.ASK, instruction=words, **more)
+
+
+def settings_for(workspace: Path, server: ScriptedOpenAI) -> Settings:
+    overrides = {
+        "model": {"name": "scripted", "base_url": server.base_url, "api_key": "sk-secret-123"},
+        "state": str(workspace.parent / "state"),
+        "cache": str(workspace.parent / "cache"),
+        "sandbox": {"backend": "bubblewrap"},
+    }
+    return load_settings(workspace, overrides, {})
+
+
+async def test_a_question_is_answered_from_what_the_code_printed(workspace: Path, scripted: Start) -> None:
+    """The model looks, reads what was printed, and answers; nothing changes, and nothing is proposed."""
+    before = contents(workspace)
+    server = scripted([say(COUNT), say("There are 3 rows in sales.csv:1, and see nothing.py:7.")])
+    ended = await run_task(ask("How many sales are there?"), settings_for(workspace, server))
+    assert ended.status == "answered", ended.message
+    assert ended.answer.startswith("There are 3 rows in sales.csv:1")
+    assert "Not found in the workspace: nothing.py:7" in ended.answer
+    first, second = (request["messages"][-1]["content"] for request in server.requests)
+    assert "product,amount" in first, "the file that the question is about is shown"
+    assert "3 rows" in second
+    assert ended.diff == ""
+    assert contents(workspace) == before
+
+
+async def test_words_without_a_look_are_asked_to_look_first(workspace: Path, scripted: Start) -> None:
+    """An answer before any action is not taken, unless the model insists."""
+    server = scripted([say("Probably 10."), say(COUNT), say("3.")])
+    ended = await run_task(ask("How many sales are there?"), settings_for(workspace, server))
+    assert ended.answer == "3."
+    server = scripted([say("It adds numbers."), say("It adds numbers, I say.")])
+    ended = await run_task(ask("What is calc about?"), settings_for(workspace, server))
+    assert (ended.status, ended.answer) == ("answered", "It adds numbers, I say.")
+
+
+async def test_what_was_made_is_handed_over(workspace: Path, scripted: Start) -> None:
+    """New data files and what lies in artifacts/ are artifacts, not changes of the project."""
+    code = "open('top.csv', 'w').write('coffee,9\\n')\nimport os\nos.mkdir('artifacts')\nopen('artifacts/note.txt', 'w').write('x')"
+    server = scripted([say(f"```python\n{code}\n```"), say("Coffee leads.")])
+    ended = await run_task(ask("Which product leads?"), settings_for(workspace, server))
+    assert ended.status == "answered"
+    assert [(made.name, made.media_type) for made in ended.artifacts] == [
+        ("note.txt", "text/plain"),
+        ("top.csv", "text/csv"),
+    ]
+    assert ended.artifacts[1].data == b"coffee,9\n"
+    assert ended.diff == ""
+
+
+async def test_changes_of_the_project_are_a_proven_proposal(workspace: Path, scripted: Start) -> None:
+    """What the steps changed is proposed if the suite ends as before, and not proven if it does not."""
+    rename = "```python\nreplace('calc.py', 'def double(a):', 'def double(a):  # twice')\n```"
+    server = scripted([say(rename), say("Done.")])
+    ended = await run_task(ask("Comment on double"), settings_for(workspace, server))
+    assert ended.status == "verified", ended.message
+    assert "+def double(a):  # twice" in ended.diff
+    breaking = "```python\nreplace('calc.py', 'return a * 2', 'return a * 3')\n```"
+    server = scripted([say(breaking), say("Done.")])
+    ended = await run_task(ask("Triple it"), settings_for(workspace, server))
+    assert ended.status == "unverified"
+    assert "test_calc.py::test_double is worse than before" in ended.message
+    server = scripted([say("```python\nreplace('test_calc.py', '== 8', '== 8.0')\n```"), say("Done.")])
+    ended = await run_task(ask("Compare with a float"), settings_for(workspace, server))
+    assert ended.status == "unverified"
+    assert "changes tests" in ended.message
+
+
+async def test_a_follow_up_finds_variables_and_words_again(workspace: Path, scripted: Start) -> None:
+    """The next question goes on in the same conversation, with the same variables."""
+    server = scripted([say(COUNT), say("3 rows.")])
+    first = await run_task(ask("How many sales are there?"), settings_for(workspace, server))
+    more = "```python\nprint(sum(int(row['amount']) for row in rows))\n```"
+    server = scripted([say(more), say("16 in all.")])
+    ended = await run_task(ask("And the sum?", follows=first.run), settings_for(workspace, server))
+    assert ended.answer == "16 in all."
+    assert "16" in server.requests[1]["messages"][-1]["content"]
+    told = [message["content"] for message in server.requests[0]["messages"]]
+    assert any("How many sales are there?" in text for text in told)
+    assert "3 rows." in told
+    assert "And the sum?" in told[-1]
+
+
+async def test_a_failure_tells_values_and_what_was_meant(workspace: Path, scripted: Start) -> None:
+    """The observation of an error has the values and the keys that there are, so that the next try is better."""
+    wrong = "```python\nimport csv\nrow = next(csv.DictReader(open('sales.csv')))\nprint(row['amuont'])\n```"
+    server = scripted([say(wrong), say(COUNT), say("3.")])
+    await run_task(ask("How many sales are there?"), settings_for(workspace, server))
+    told = server.requests[1]["messages"][-1]["content"]
+    assert "KeyError: 'amuont'" in told
+    assert "row has the keys ['product', 'amount']" in told
