@@ -1,36 +1,46 @@
+// The extension begins and ends here. It starts little by itself: the server, if it is set up and the folder trusted.
 import * as vscode from "vscode";
-import { Runner } from "./runs/start";
-import { RunStore } from "./runs/store";
-import { Server } from "./server/server";
-import { showError } from "./ui/errors";
-import { pickFolder } from "./ui/folder";
+import { App } from "./app";
+import { registerParticipant } from "./chat/participant";
+import { registerCommands } from "./commands/register";
+import { isSetUp } from "./server/launch";
+import { KEY } from "./server/options";
+import { StatusItem } from "./ui/status";
 
 export function activate(context: vscode.ExtensionContext): void {
   const log = vscode.window.createOutputChannel("CodeAct", { log: true });
-  const server = new Server(context, log);
-  const store = new RunStore(server);
-  const runner = new Runner(server, store, {
-    begun: () => undefined,
-    ended: async (result) => {
-      if (result.status !== "verified") {
-        void vscode.window.showInformationMessage(result.message);
-        return;
-      }
-      const choice = await vscode.window.showInformationMessage(result.message, "Accept");
-      if (choice) await server.execute("codeact.apply", { run: result.run });
-    },
-  });
-  server.wrap = (command, args) => (command === "codeact.fix" ? runner.fix(args[0] as never) : undefined);
+  const app = new App(context, log);
+  const status = new StatusItem(app.server, app.store);
+  const icon = vscode.Uri.joinPath(context.extensionUri, "media", "icon.png");
+  const participant = registerParticipant(app.runner, app.store, icon);
+  context.subscriptions.push(log, app, status, ...(participant ? [participant] : []), ...registerCommands(app));
   context.subscriptions.push(
-    log,
-    server,
-    store,
-    vscode.commands.registerCommand("codeact.fixFailing", async () => {
-      const folder = await pickFolder();
-      if (folder) await runner.fix({ uri: folder.uri.toString(), tests: [] }).catch(showError);
-    }),
-    vscode.commands.registerCommand("codeact.showLog", () => log.show()),
-    vscode.commands.registerCommand("codeact.restartServer", () => server.restart().catch(showError)),
-    vscode.commands.registerCommand("codeact.setUp", () => server.ensure().catch(showError)),
+    vscode.workspace.onDidGrantWorkspaceTrust(() => void startIfSetUp(app)),
+    vscode.workspace.onDidChangeConfiguration((change) => void reloadIfConcerned(app, change)),
+    context.secrets.onDidChange(({ key }) => void (key === KEY && reload(app))),
   );
+  void startIfSetUp(app);
+}
+
+/** A start that costs nothing to wait for; making the environment waits for the first command. */
+async function startIfSetUp({ context, server }: App): Promise<void> {
+  if (!vscode.workspace.isTrusted || (vscode.workspace.workspaceFolders ?? []).length === 0) return;
+  try {
+    if (await isSetUp(context)) await server.ensure();
+  } catch (error) {
+    server.log.error(`The server could not be started: ${String(error)}`);
+  }
+}
+
+async function reloadIfConcerned(app: App, change: vscode.ConfigurationChangeEvent): Promise<void> {
+  const groups = ["model", "sandbox", "budget", "server"];
+  if (groups.some((group) => change.affectsConfiguration(`codeact.${group}`))) await reload(app);
+}
+
+async function reload({ server }: App): Promise<void> {
+  try {
+    await server.reload();
+  } catch (error) {
+    server.log.error(`The server could not be started again: ${String(error)}`);
+  }
 }

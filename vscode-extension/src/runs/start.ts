@@ -1,4 +1,5 @@
-// Starts a run and stays with it: notification, run view, and what is offered when it ends.
+// Starts a run and stays with it until it has ended, whichever way it was asked for.
+import type { CancellationToken } from "vscode";
 import type { AskArgument, FixArgument, Kind, RunEnded } from "../pure/wire";
 import type { Server } from "../server/server";
 import { isCancelled, showError } from "../ui/errors";
@@ -11,54 +12,62 @@ const TITLES: Record<Kind, string> = {
   script: "CodeAct is writing a script",
 };
 
-export interface Ends {
-  ended(result: RunEnded, kind: Kind): Promise<void>;
-  begun(run: string, kind: Kind): void;
+/** What happens when a run has begun and when it has ended, unless somebody else shows it. */
+export interface Listener {
+  begun(run: string): void;
+  ended(result: RunEnded, kind: Kind): void;
 }
 
 export class Runner {
   constructor(
     private readonly server: Server,
     private readonly store: RunStore,
-    private readonly ends: Ends,
+    private readonly listener: Listener,
   ) {}
 
-  fix(argument: FixArgument): Promise<RunEnded | undefined> {
-    return this.run("fix", argument);
+  /** All of these: the result, or undefined if there is none; why not has been shown then. With a token the run is
+   * neither shown nor offered: whoever gave the token does that. */
+  fix(argument: FixArgument, own?: CancellationToken): Promise<RunEnded | undefined> {
+    return this.run("fix", argument, own);
   }
 
-  ask(argument: AskArgument): Promise<RunEnded | undefined> {
-    return this.run("ask", argument);
+  ask(argument: AskArgument, own?: CancellationToken): Promise<RunEnded | undefined> {
+    return this.run("ask", argument, own);
   }
 
-  script(argument: { uri: string; instruction: string }): Promise<RunEnded | undefined> {
-    return this.run("script", argument);
+  script(argument: { uri: string; instruction: string }, own?: CancellationToken): Promise<RunEnded | undefined> {
+    return this.run("script", argument, own);
   }
 
-  private async run(kind: Kind, argument: object): Promise<RunEnded | undefined> {
+  private async run(kind: Kind, argument: object, own?: CancellationToken): Promise<RunEnded | undefined> {
     if (!mayRun()) return undefined;
     let run = "";
     const listening = this.store.onEvent(({ event }) => {
-      if (event.event !== "started" || run) return;
+      if (event.event !== "started" || event.task.kind !== kind || run) return;
       run = event.run;
-      this.ends.begun(run, kind);
+      if (!own) this.listener.begun(run);
     });
     try {
-      const result = await this.server.executeLong<RunEnded>(TITLES[kind], `codeact.${kind}`, argument);
-      this.store.add(result);
-      void this.ends.ended(result, kind);
-      return result;
+      return this.finish(
+        await this.server.executeLong<RunEnded>(TITLES[kind], `codeact.${kind}`, argument, own),
+        kind,
+        own,
+      );
     } catch (error) {
-      if (!isCancelled(error)) {
-        void showError(error);
-        return undefined;
+      if (isCancelled(error)) {
+        return this.finish({ event: "result", run, status: "cancelled", message: "Cancelled." }, kind, own);
       }
-      const result: RunEnded = { event: "result", run, status: "cancelled", message: "Cancelled." };
-      if (run) this.store.add(result);
-      void this.ends.ended(result, kind);
-      return result;
+      if (run) this.store.end(run, error instanceof Error ? error.message : String(error));
+      void showError(error);
+      return undefined;
     } finally {
       listening.dispose();
     }
+  }
+
+  private finish(result: RunEnded, kind: Kind, own?: CancellationToken): RunEnded {
+    if (result.run) this.store.add(result);
+    if (!own) this.listener.ended(result, kind);
+    return result;
   }
 }

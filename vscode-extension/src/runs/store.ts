@@ -39,6 +39,22 @@ export class RunStore implements vscode.Disposable {
     this.arrivals.fire({ run, event });
   }
 
+  /** A run that will never tell its end: its request failed, or the server is gone. */
+  end(run: string, message: string): void {
+    this.add({ event: "result", run, status: "failed", message });
+  }
+
+  /** Whether a run has ended, or is not known here. */
+  isOver(run: string): boolean {
+    const events = this.runs.get(run);
+    return !events || events.at(-1)?.event === "result";
+  }
+
+  /** The runs that go on in this window. */
+  running(): string[] {
+    return [...this.runs.keys()].filter((run) => !this.isOver(run));
+  }
+
   dispose(): void {
     this.subscription.dispose();
     this.arrivals.dispose();

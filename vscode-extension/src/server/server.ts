@@ -55,9 +55,10 @@ export class Server implements vscode.Disposable {
     return (await client.sendRequest(ExecuteCommandRequest.type, params, token)) as T;
   }
 
-  /** Ask for something long, with a notification that shows its progress and can cancel it. */
-  async executeLong<T>(title: string, command: string, argument: object): Promise<T> {
+  /** Ask for something long, with a notification that shows its progress and can cancel it; with a token, without one. */
+  async executeLong<T>(title: string, command: string, argument: object, own?: CancellationToken): Promise<T> {
     await this.ensure();
+    if (own) return this.follow<T>(command, argument, new Operation({ report: () => undefined }), own);
     const options = { location: vscode.ProgressLocation.Notification, title, cancellable: true };
     return vscode.window.withProgress(options, (progress, token) => {
       return this.follow<T>(command, argument, new Operation(progress), token);
