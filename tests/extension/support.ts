@@ -12,7 +12,15 @@ export function file(change: Partial<ReviewFile> = {}): ReviewFile {
 
 export function review(files: [ReviewFile, ...ReviewFile[]]): Review & { files: [ReviewFile, ...ReviewFile[]] } {
   const run = "20261123-134813-t8qm";
-  return { run, summary: "fixes 2 tests", status: "verified", workspace: "/ws", evidence: evidence(), state: "open", files };
+  return {
+    run,
+    summary: "fixes 2 tests",
+    status: "verified",
+    workspace: "/ws",
+    evidence: evidence(),
+    state: "open",
+    files,
+  };
 }
 
 export function evidence(change: Partial<Evidence> = {}): Evidence {

@@ -59,7 +59,11 @@ describe("items of the Testing view", () => {
   const path = "/ws/tests/test_a.py";
 
   test.each([
-    ["the Python extension's absolute id", "/ws/tests/test_a.py::TestCart::test_x", "tests/test_a.py::TestCart::test_x"],
+    [
+      "the Python extension's absolute id",
+      "/ws/tests/test_a.py::TestCart::test_x",
+      "tests/test_a.py::TestCart::test_x",
+    ],
     ["its id with a project in front", "file:///ws@@vsc@@/ws/tests/test_a.py::test_x", "tests/test_a.py::test_x"],
     ["a relative node id", "tests/test_a.py::test_x[1-a]", "tests/test_a.py::test_x[1-a]"],
     ["an id relative to the file's folder", "test_a.py::test_x", "tests/test_a.py::test_x"],
