@@ -37,30 +37,24 @@ export function pythonNames(files: readonly string[]): string[] {
   return [...plain, ...minors];
 }
 
+const FAULTS: readonly [RegExp, string][] = [
+  [
+    /ensurepip is not available|No module named '?(venv|ensurepip)/,
+    "This Python has no venv module. On Debian and Ubuntu: sudo apt-get install python3-venv",
+  ],
+  [
+    /NewConnectionError|Temporary failure|Name or service|Network is unreachable|timed out|ProxyError/i,
+    "The packages it needs could not be fetched: the network is away. Connect, then try again.",
+  ],
+  [/No space left on device/, "The disk is full. About 300 MB are needed. Make room, then try again."],
+  [
+    /No matching distribution|Could not find a version/,
+    "A package it needs does not exist for this machine or cannot be reached. The log tells which.",
+  ],
+];
+
 /** Why an environment could not be made, told from what pip or venv printed, and what to do. */
-export function explainSetUpFailure(output: string): { message: string; retry: boolean } {
-  if (/ensurepip is not available|No module named '?(venv|ensurepip)/.test(output)) {
-    return {
-      message: "This Python has no venv module. On Debian and Ubuntu: sudo apt-get install python3-venv",
-      retry: true,
-    };
-  }
-  if (
-    /NewConnectionError|Temporary failure|Name or service|Network is unreachable|timed out|ProxyError/i.test(output)
-  ) {
-    return {
-      message: "The packages it needs could not be fetched: the network is away. Connect, then try again.",
-      retry: true,
-    };
-  }
-  if (/No space left on device/.test(output)) {
-    return { message: "The disk is full. About 300 MB are needed. Make room, then try again.", retry: true };
-  }
-  if (/No matching distribution|Could not find a version/.test(output)) {
-    return {
-      message: "A package it needs does not exist for this machine or cannot be reached. The log tells which.",
-      retry: true,
-    };
-  }
-  return { message: "Its environment could not be made. The log tells why.", retry: true };
+export function explainSetUpFailure(output: string): string {
+  const fault = FAULTS.find(([pattern]) => pattern.test(output));
+  return fault?.[1] ?? "Its environment could not be made. The log tells why.";
 }

@@ -108,7 +108,7 @@ function execute(
       subscription.dispose();
       if (token.isCancellationRequested) reject(new SetUpError("Cancelled."));
       else if (code === 0) resolve();
-      else reject(new SetUpError(explainSetUpFailure(output).message));
+      else reject(new SetUpError(explainSetUpFailure(output)));
     });
   });
 }
