@@ -29,6 +29,14 @@ check_shell() {
     fi
 }
 
+# Where the extension's tools cannot be had, the rest still counts.
+check_extension() {
+    local status=0
+    scripts/extension.sh check || status=$?
+    [ "$status" -ne 3 ] || echo "Skipped: the extension is not checked here."
+    [ "$status" -eq 0 ] || [ "$status" -eq 3 ]
+}
+
 # The files that git tracks or would track; all of them where this is no git repository.
 list_files() {
     git ls-files -z --cached --others --exclude-standard 2>/dev/null | only_files ||
@@ -49,6 +57,7 @@ check "mypy" .venv/bin/mypy
 check "import-linter" .venv/bin/lint-imports
 check "pins" .venv/bin/python scripts/check_lock.py
 check "shell scripts" check_shell
+check "extension: types and lint" check_extension
 check "no index addresses, no paths of one machine" check_texts
 
 [ ${#failed[@]} -eq 0 ] || die "check failed: $(printf '%s; ' "${failed[@]}")"

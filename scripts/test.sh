@@ -10,9 +10,17 @@ scripts/docker-engine.sh start || echo "Going on without: tests that need a Dock
 trap 'scripts/docker-engine.sh stop' EXIT
 .venv/bin/codeact model pull </dev/null || echo "The embedded model could not be fetched: tests that need it skip."
 
+extension=0
+if [ $# -eq 0 ]; then
+    say "The extension's unit tests"
+    scripts/extension.sh test || extension=$?
+    [ "$extension" -ne 3 ] || echo "Skipped: the extension is not tested here."
+fi
+
 say "pytest"
 .venv/bin/coverage erase
 status=0
 .venv/bin/coverage run -m pytest "$@" </dev/null || status=$?
 .venv/bin/coverage combine --quiet || true
+[ "$extension" -eq 0 ] || [ "$extension" -eq 3 ] || status=1
 exit "$status"
