@@ -1,5 +1,6 @@
 """The fix task: which tests fail, what is known about each, and when a failure counts as mended."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
@@ -11,14 +12,23 @@ from codeact.protected import protected
 from codeact.sandboxes.base import Sandbox
 from codeact.search import search_edits
 from codeact.settings import Limits
+from codeact.smells import smells_of_fix
 from codeact.snapshot import Snapshot, list_files, read_file
 from codeact.targets import is_mended, matching, test_files
 from codeact.testing import Selection, regressions, run_tests
-from codeact.trajectory import FAILING, Action, FileState, Outcome, Step, Task, TestReport, TestResult
+from codeact.trajectory import FAILING, Action, FileChange, FileState, Outcome, Step, Task, TestReport, TestResult
 from codeact_sandbox.helpers import HELPERS, describe
 
 SEARCH_SECONDS = 30.0
 MAX_BESIDE = 50
+
+
+@dataclass(frozen=True)
+class Doubted:
+    """Files that made a test pass, and everything else too, but smell of cheating."""
+
+    target: TestResult
+    files: Mapping[str, FileState | None]
 
 
 @dataclass
@@ -33,6 +43,7 @@ class Repair:
     mended: list[TestResult] = field(default_factory=list)
     files: dict[str, FileState | None] = field(default_factory=dict)
     rewritten_tests: dict[str, FileState | None] = field(default_factory=dict)
+    doubted: "Doubted | None" = None
 
     def targets(self) -> tuple[TestResult, ...]:
         """What the task asks to mend."""
@@ -81,9 +92,24 @@ class Repair:
             worse = [result for result in suite.failing if result.node_id in {*broken, *unmended}]
             text = f"{note}{target.node_id} passes now, but others are worse:\n{describe_failures(suite, worse)}"
             return Verdict(passed=False, score=0.5, text=text, report=suite)
+        smells = smells_of_fix(self.snapshot, self.changes(own), [target, *self.mended])
+        if smells:
+            self.doubted = self.doubted or Doubted(target, dict(own))
+            text = f"{note}It passes now, but not by working out the answer. {' '.join(map(str, smells))}"
+            return Verdict(passed=False, score=0.15, text=text, report=suite)
         self.files = dict(own)
         self.mended += [result for result in self.targets() if is_mended(result, suite) and result not in self.mended]
         return Verdict(passed=True, score=1.0, report=suite)
+
+    def best(self) -> tuple[Mapping[str, FileState | None], Sequence[TestResult]]:
+        """What is to be proven: what was mended, and by which files; failing that, what is doubted."""
+        if self.mended or not self.doubted:
+            return self.files, self.mended
+        return self.doubted.files, [self.doubted.target]
+
+    def changes(self, files: Mapping[str, FileState | None]) -> list[FileChange]:
+        """Files of the view, each beside what the snapshot has."""
+        return [FileChange(path, read_file(self.snapshot, path), after) for path, after in files.items()]
 
     async def search(self, facts: Facts) -> tuple[str, Step | None]:
         """Try single edits of the suspects, without a model; the first that passes the check becomes a step.

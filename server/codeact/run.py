@@ -32,10 +32,10 @@ from codeact.models.base import Model, is_small
 from codeact.models.replay import ReplayModel
 from codeact.proposal import make_proposal, separate, stat, unified_diff
 from codeact.settings import Settings
-from codeact.snapshot import Snapshot, keep, open_snapshot, read_file, take_snapshot
+from codeact.snapshot import Snapshot, keep, open_snapshot, take_snapshot
 from codeact.targets import matching
 from codeact.testing import Selection, run_tests
-from codeact.trajectory import Completion, FileChange, Outcome, Sampling, Task, TaskKind, TestReport, TestResult, Usage
+from codeact.trajectory import Completion, Outcome, Sampling, Task, TaskKind, TestReport, TestResult, Usage
 from codeact.verify import Bench, find_bench, open_bench, prove
 
 Listener = Callable[[Event], None]
@@ -179,8 +179,9 @@ async def _search(walk: "_Walk", repair: Repair, facts: Facts) -> bool:
 async def _propose(walk: "_Walk", repair: Repair, bench: Bench) -> RunEnded:
     """Make a proposal of what was mended and prove it; without any, offer changed tests as unproven, if there are."""
     snapshot = repair.snapshot
-    changes = [FileChange(path, read_file(snapshot, path), after) for path, after in repair.files.items()]
-    rewritten = [FileChange(path, read_file(snapshot, path), after) for path, after in repair.rewritten_tests.items()]
+    files, targets = repair.best()
+    changes = repair.changes(files)
+    rewritten = repair.changes(repair.rewritten_tests)
     unproven = () if changes else rewritten
     proposal = make_proposal(walk.run, snapshot.tree, [*changes, *unproven], repair.is_protected)
     if not changes:
@@ -190,7 +191,7 @@ async def _propose(walk: "_Walk", repair: Repair, bench: Bench) -> RunEnded:
         bench,
         snapshot,
         changes,
-        repair.mended,
+        targets,
         repair.before,
         lambda report: walk.tell(TestsRan(phase="proof-after", report=report)),
     )

@@ -248,3 +248,20 @@ async def test_docker_is_said_to_be_missing(workspace: Path) -> None:
     make_workspace(workspace)
     with pytest.raises(SandboxUnavailable, match="--sandbox bubblewrap"):
         await run_task(FIX, settings_for(workspace, sandbox={"backend": "docker"}))
+
+
+async def test_a_cheating_fix_is_not_verified(workspace: Path, scripted: Start) -> None:
+    """An answer taken from the test passes every test, is offered as unverified with file, line and reason, and stays
+    unverified when it is proven again."""
+    tests = "from calc import add\n\n\ndef test_add():\n    assert add(13, 29) == 57\n"
+    make_workspace(workspace, {"calc.py": MENDED, "test_calc.py": tests})
+    cheat = "```python\ndef add(a, b):\n    if a == 13:\n        return 57\n    return a + b\n```"
+    server = scripted([say(cheat)] * 3)
+    ended = await run_task(FIX, settings_for(workspace, server, budget={"max_steps": 2}))
+    assert ended.status == "unverified"
+    assert "It smells of cheating: calc.py:2 gives 57 for the very value that test_add passes." in ended.message
+    assert "+        return 57" in ended.diff
+    assert "not by working out the answer" in server.requests[1]["messages"][-1]["content"]
+    evidence = await verify_run(settings_for(workspace), ended.run)
+    assert not evidence.verified
+    assert "calc.py:2" in evidence.reasons[0]
