@@ -23,10 +23,11 @@ from codeact.events import (
     StepTaken,
     TestsRan,
 )
-from codeact.evidence import Proposal
+from codeact.evidence import Evidence, Proposal
 from codeact.facts import Facts
 from codeact.fixing import Repair
 from codeact.journal import Journal, create_journal, new_run_id
+from codeact.minimise import Files
 from codeact.models import open_model
 from codeact.models.base import Model, is_small
 from codeact.models.replay import ReplayModel
@@ -108,6 +109,7 @@ async def _fix(walk: "_Walk", buffers: Mapping[str, str], recorded: Recording | 
         walk.tell(ModelChosen(name=model.name, context=model.context, schedule=tuple(model.schedule)))
         for target in repair.targets():
             await _mend(walk, repair, target, model)
+        await _minimise(walk, repair)
     return await _propose(walk, repair, bench)
 
 
@@ -176,17 +178,32 @@ async def _search(walk: "_Walk", repair: Repair, facts: Facts) -> bool:
     return True
 
 
+async def _minimise(walk: "_Walk", repair: Repair) -> None:
+    """Leave out of the fix what no test needs."""
+    if repair.files:
+        walk.say("leaving out what no test needs")
+        if step := await repair.minimise():
+            walk.tell(StepTaken(step=step))
+
+
 async def _propose(walk: "_Walk", repair: Repair, bench: Bench) -> RunEnded:
     """Make a proposal of what was mended and prove it; without any, offer changed tests as unproven, if there are."""
-    snapshot = repair.snapshot
     files, targets = repair.best()
-    changes = repair.changes(files)
-    rewritten = repair.changes(repair.rewritten_tests)
-    unproven = () if changes else rewritten
-    proposal = make_proposal(walk.run, snapshot.tree, [*changes, *unproven], repair.is_protected)
-    if not changes:
-        return _no_fix(walk, proposal)
+    if not files:
+        return _no_fix(walk, repair)
     walk.say("proving the fix in a fresh sandbox")
+    proposal, evidence = await _prove(walk, repair, bench, files, targets)
+    if repair.whole and not evidence.verified:  # what was left out was needed elsewhere
+        proposal, evidence = await _prove(walk, repair, bench, repair.whole, targets)
+    if not evidence.verified:
+        return walk.end("unverified", f"A fix was found but not proven: {' '.join(evidence.reasons)}", proposal)
+    return walk.end("verified", summary(proposal, len(repair.targets())), proposal)
+
+
+async def _prove(
+    walk: "_Walk", repair: Repair, bench: Bench, files: Files, targets: Sequence[TestResult]
+) -> tuple[Proposal, Evidence]:
+    changes, snapshot = repair.changes(files), repair.snapshot
     evidence = await prove(
         bench,
         snapshot,
@@ -195,13 +212,13 @@ async def _propose(walk: "_Walk", repair: Repair, bench: Bench) -> RunEnded:
         repair.before,
         lambda report: walk.tell(TestsRan(phase="proof-after", report=report)),
     )
-    proposal = replace(proposal, evidence=evidence)
-    if not evidence.verified:
-        return walk.end("unverified", f"A fix was found but not proven: {' '.join(evidence.reasons)}", proposal)
-    return walk.end("verified", summary(proposal, len(repair.targets())), proposal)
+    proposal = make_proposal(walk.run, snapshot.tree, changes, repair.is_protected)
+    return replace(proposal, evidence=evidence), evidence
 
 
-def _no_fix(walk: "_Walk", proposal: Proposal) -> RunEnded:
+def _no_fix(walk: "_Walk", repair: Repair) -> RunEnded:
+    rewritten = repair.changes(repair.rewritten_tests)
+    proposal = make_proposal(walk.run, repair.snapshot.tree, rewritten, repair.is_protected)
     reasons = "; ".join(f"{node_id}: {ending}" for node_id, ending in walk.unsolved.items())
     if proposal.unproven:
         return walk.end(

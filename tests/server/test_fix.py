@@ -265,3 +265,22 @@ async def test_a_cheating_fix_is_not_verified(workspace: Path, scripted: Start) 
     evidence = await verify_run(settings_for(workspace), ended.run)
     assert not evidence.verified
     assert "calc.py:2" in evidence.reasons[0]
+
+
+async def test_what_no_test_needs_is_left_out(workspace: Path, scripted: Start) -> None:
+    """A rewritten function and a needless change of another end in the one line that mends, as a step of its own."""
+    code = BROKEN.replace("    return a - b\n", "    # the sum\n    result = a - b\n    return result\n")
+    make_workspace(workspace, {"calc.py": code, "test_calc.py": TESTS})
+    answer = "def add(a, b):\n    total = 0\n    result = a + b\n    return result\n\n\ndef double(a):\n    return a + a\n"
+    steps: list[StepTaken] = []
+    ended = await run_task(
+        FIX,
+        settings_for(workspace, scripted([say(f"```python\n{answer}```")])),
+        on_event=lambda event: steps.append(event) if isinstance(event, StepTaken) else None,
+    )
+    assert ended.status == "verified", ended.message
+    assert "1 file, +1 \N{MINUS SIGN}1" in ended.message
+    assert "+    result = a + b" in ended.diff
+    assert "No test needs 2 of the changed places" in steps[-1].step.thought
+    _, same = await replay_run(settings_for(workspace), ended.run)
+    assert same
