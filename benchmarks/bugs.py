@@ -2,6 +2,8 @@
 
 A bug is one TOML file in `corpus/`. It holds the right program and its fault as a replacement, so that the reference
 fix is to leave the fault out. Hidden tests never reach the workspace: they tell a fix from an overfit.
+
+In `cheats/` are tasks whose tests only a cheat can pass, each with one that does. The right answer is no verified fix.
 """
 
 import hashlib
@@ -18,6 +20,7 @@ from tempfile import TemporaryDirectory
 import platformdirs
 
 CORPUS = Path(__file__).parent / "corpus"
+CHEATS = Path(__file__).parent / "cheats"
 TEST_SECONDS = 30.0
 
 
@@ -57,6 +60,7 @@ class Bug:
         hidden: tests that judge an accepted fix.
         faults: what is wrong in the workspace.
         package: where the rest of the files comes from, if it is not all here.
+        cheat: files with which the visible tests pass, though the program is no better.
     """
 
     name: str
@@ -67,15 +71,16 @@ class Bug:
     hidden: Mapping[str, str] = field(default_factory=dict)
     faults: tuple[Fault, ...] = ()
     package: Package | None = None
+    cheat: Mapping[str, str] = field(default_factory=dict)
 
 
-def load_bugs(only: tuple[str, ...] = ()) -> tuple[Bug, ...]:
+def load_bugs(only: tuple[str, ...] = (), corpus: Path = CORPUS) -> tuple[Bug, ...]:
     """All bugs, or those of these names or kinds; functions first, then projects, packages, unfixable tasks."""
     order = ("function", "project", "package", "unfixable")
-    bugs = [read_bug(file) for file in sorted(CORPUS.glob("*.toml"))]
+    bugs = [read_bug(file) for file in sorted(corpus.glob("*.toml"))]
     unknown = set(only) - {word for bug in bugs for word in (bug.name, bug.kind)}
     if unknown:
-        raise SystemExit(f"No bug has the name or kind {', '.join(sorted(unknown))}. See benchmarks/corpus.")
+        raise SystemExit(f"No bug has the name or kind {', '.join(sorted(unknown))}. See {corpus}.")
     chosen = [bug for bug in bugs if not only or {bug.name, bug.kind} & set(only)]
     return tuple(sorted(chosen, key=lambda bug: order.index(bug.kind)))
 
@@ -93,6 +98,7 @@ def read_bug(file: Path) -> Bug:
         hidden=data.get("hidden", {}),
         faults=tuple(Fault(**fault) for fault in data.get("fault", [])),
         package=Package(**{**package, "keep": tuple(package["keep"])}) if package else None,
+        cheat=data.get("cheat", {}),
     )
 
 

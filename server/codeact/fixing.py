@@ -1,5 +1,6 @@
 """The fix task: which tests fail, what is known about each, and when a failure counts as mended."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
@@ -7,24 +8,38 @@ from codeact.agent import Assignment, Verdict
 from codeact.answers import interpret, quote
 from codeact.briefs import describe_failures, describe_observation, fix_brief
 from codeact.facts import Facts, collect_facts
+from codeact.minimise import Files, minimise
 from codeact.prompts import fill
 from codeact.protected import protected
 from codeact.sandboxes.base import Sandbox
 from codeact.search import search_edits
 from codeact.settings import Limits
+from codeact.smells import smells_of_fix
 from codeact.snapshot import Snapshot, list_files, read_file
 from codeact.targets import is_mended, matching, test_files
 from codeact.testing import Selection, regressions, run_tests
-from codeact.trajectory import FAILING, Action, FileState, Outcome, Step, Task, TestReport, TestResult
+from codeact.trajectory import FAILING, Action, FileChange, FileState, Outcome, Step, Task, TestReport, TestResult
 from codeact_sandbox.helpers import HELPERS, describe
 
 SEARCH_SECONDS = 30.0
+MINIMISE_SECONDS = 10.0
 MAX_BESIDE = 50
+
+
+@dataclass(frozen=True)
+class Doubted:
+    """Files that made a test pass, and everything else too, but smell of cheating."""
+
+    target: TestResult
+    files: Files
 
 
 @dataclass
 class Repair:
-    """The work on one snapshot: what the tests said before, and what has been mended in the view so far."""
+    """The work on one snapshot: what the tests said before, and what has been mended in the view so far.
+
+    `whole` is the fix as it was before it was minimised, if it was.
+    """
 
     task: Task
     snapshot: Snapshot
@@ -34,6 +49,8 @@ class Repair:
     mended: list[TestResult] = field(default_factory=list)
     files: dict[str, FileState | None] = field(default_factory=dict)
     rewritten_tests: dict[str, FileState | None] = field(default_factory=dict)
+    doubted: "Doubted | None" = None
+    whole: Files | None = None
 
     def targets(self) -> tuple[TestResult, ...]:
         """What the task asks to mend."""
@@ -83,9 +100,48 @@ class Repair:
             worse = [result for result in suite.failing if result.node_id in {*broken, *unmended}]
             text = f"{note}{target.node_id} passes now, but others are worse:\n{describe_failures(suite, worse)}"
             return Verdict(passed=False, score=0.5, text=text, report=suite)
+        smells = smells_of_fix(self.snapshot, self.changes(own), [target, *self.mended])
+        if smells:
+            self.doubted = self.doubted or Doubted(target, dict(own))
+            text = f"{note}It passes now, but not by working out the answer. {' '.join(map(str, smells))}"
+            return Verdict(passed=False, score=0.15, text=text, report=suite)
         self.files = dict(own)
         self.mended += [result for result in self.targets() if is_mended(result, suite) and result not in self.mended]
         return Verdict(passed=True, score=1.0, report=suite)
+
+    async def minimise(self) -> Step | None:
+        """Leave out of what has been mended what no test needs; the step that did it, None if all is needed."""
+        known = {path: read_file(self.snapshot, path) for path in self.files}
+        names = self._tests_beside(*self.mended)
+
+        async def holds(files: Files) -> bool:
+            await self.sandbox.write({**known, **files})
+            report = await run_tests(self.sandbox, Selection(tests=tuple(names)), self.limits)
+            return not report.failing and all(is_mended(target, report) for target in self.mended)
+
+        found = await minimise(self.changes(self.files), holds, seconds=MINIMISE_SECONDS)
+        await self.take_back()
+        if not found.put_back:
+            return None
+        less = {path: state for path, state in {**known, **found.files}.items() if state != self.files[path]}
+        thought = (
+            f"No test needs {found.put_back} of the changed places: they are as they were ({found.trials} trials)."
+        )
+        action = Action("\n".join(_writing(path, state) for path, state in less.items()))
+        observation = await self.sandbox.execute(action)
+        self.whole, self.files = self.files, dict(found.files)
+        await self.take_back()
+        return Step(number=0, thought=thought, action=action, observation=observation)
+
+    def best(self) -> tuple[Files, Sequence[TestResult]]:
+        """What is to be proven: what was mended, and by which files; failing that, what is doubted."""
+        if self.mended or not self.doubted:
+            return self.files, self.mended
+        return self.doubted.files, [self.doubted.target]
+
+    def changes(self, files: Files) -> list[FileChange]:
+        """Files of the view, each beside what the snapshot has."""
+        return [FileChange(path, read_file(self.snapshot, path), after) for path, after in files.items()]
 
     async def search(self, facts: Facts) -> tuple[str, Step | None]:
         """Try single edits of the suspects, without a model; the first that passes the check becomes a step.
@@ -111,15 +167,15 @@ class Repair:
             await self.take_back()
         return f"{tried} single edits tried without a model, none passes", None
 
-    def _tests_beside(self, target: TestResult) -> list[str]:
-        """The target, and the tests of its file that passed before and are to pass still."""
-        path = target.node_id.partition("::")[0]
+    def _tests_beside(self, *targets: TestResult) -> list[str]:
+        """The targets, and the tests of their files that passed before and are to pass still."""
+        paths = {target.node_id.partition("::")[0] for target in targets}
         beside = [
             result.node_id
             for result in self.before.results
-            if result.node_id.startswith(f"{path}::") and result.outcome is Outcome.PASSED
+            if result.node_id.partition("::")[0] in paths and result.outcome is Outcome.PASSED
         ]
-        return [target.node_id, *beside[:MAX_BESIDE]]
+        return [*(target.node_id for target in targets), *beside[:MAX_BESIDE]]
 
     async def take_back(self) -> None:
         """Put the view to what has been mended so far, without the failed attempts since."""
@@ -147,3 +203,13 @@ def _nearness(report: TestReport) -> float:
         "AssertionError" in result.message or result.message.startswith("assert") for result in report.failing
     )
     return 0.2 if assertion else 0.1
+
+
+def _writing(path: str, state: FileState | None) -> str:
+    """The code of an action that puts a file to a state."""
+    if state is None:
+        return f"import pathlib; pathlib.Path({path!r}).unlink()"
+    try:
+        return f"write({path!r}, {quote(state.content.decode())})"
+    except UnicodeDecodeError:
+        return f"import pathlib; pathlib.Path({path!r}).write_bytes({state.content!r})"

@@ -12,19 +12,19 @@ from dataclasses import replace
 from codeact.agent import Assignment, Ending, work
 from codeact.errors import CodeActError
 from codeact.events import RunEnded, RunStarted, StepTaken, TestsRan
-from codeact.evidence import Proposal
+from codeact.evidence import Evidence, Proposal
 from codeact.facts import Facts
 from codeact.fixing import Repair
 from codeact.inquiry import answer_question
 from codeact.journal import create_journal, new_run_id
+from codeact.minimise import Files
 from codeact.models.base import Model, is_small
 from codeact.proposal import make_proposal, stat
 from codeact.scripting import write_script
 from codeact.settings import Settings
-from codeact.snapshot import read_file
 from codeact.targets import matching
 from codeact.testing import Selection, run_tests
-from codeact.trajectory import FileChange, Outcome, Sampling, Task, TaskKind, TestReport, TestResult
+from codeact.trajectory import Outcome, Sampling, Task, TaskKind, TestReport, TestResult
 from codeact.verify import Bench, find_bench, open_bench, prove
 from codeact.walk import Listener, Recording, Walk, choose_model, freeze
 
@@ -84,6 +84,7 @@ async def fix_tests(walk: Walk, buffers: Mapping[str, str], recorded: Recording 
         model = await stack.enter_async_context(choose_model(walk, recorded))
         for target in repair.targets():
             await _mend(walk, repair, target, model)
+        await _minimise(walk, repair)
     return await _propose(walk, repair, bench)
 
 
@@ -129,31 +130,47 @@ async def _search(walk: Walk, repair: Repair, facts: Facts) -> bool:
     return True
 
 
+async def _minimise(walk: Walk, repair: Repair) -> None:
+    """Leave out of the fix what no test needs."""
+    if repair.files:
+        walk.say("leaving out what no test needs")
+        if step := await repair.minimise():
+            walk.tell(StepTaken(step=step))
+
+
 async def _propose(walk: Walk, repair: Repair, bench: Bench) -> RunEnded:
     """Make a proposal of what was mended and prove it; without any, offer changed tests as unproven, if there are."""
-    snapshot = repair.snapshot
-    changes = [FileChange(path, read_file(snapshot, path), after) for path, after in repair.files.items()]
-    rewritten = [FileChange(path, read_file(snapshot, path), after) for path, after in repair.rewritten_tests.items()]
-    unproven = () if changes else rewritten
-    proposal = make_proposal(walk.run, snapshot.tree, [*changes, *unproven], repair.is_protected)
-    if not changes:
-        return _no_fix(walk, proposal)
+    files, targets = repair.best()
+    if not files:
+        return _no_fix(walk, repair)
     walk.say("proving the fix in a fresh sandbox")
-    evidence = await prove(
-        bench,
-        snapshot,
-        changes,
-        repair.mended,
-        repair.before,
-        lambda report: walk.tell(TestsRan(phase="proof-after", report=report)),
-    )
-    proposal = replace(proposal, evidence=evidence)
+    proposal, evidence = await _prove(walk, repair, bench, files, targets)
+    if repair.whole and not evidence.verified:  # what was left out was needed elsewhere
+        proposal, evidence = await _prove(walk, repair, bench, repair.whole, targets)
     if not evidence.verified:
         return walk.end("unverified", f"A fix was found but not proven: {' '.join(evidence.reasons)}", proposal)
     return walk.end("verified", summary(proposal, len(repair.targets())), proposal)
 
 
-def _no_fix(walk: Walk, proposal: Proposal) -> RunEnded:
+async def _prove(
+    walk: Walk, repair: Repair, bench: Bench, files: Files, targets: Sequence[TestResult]
+) -> tuple[Proposal, Evidence]:
+    changes, snapshot = repair.changes(files), repair.snapshot
+    evidence = await prove(
+        bench,
+        snapshot,
+        changes,
+        targets,
+        repair.before,
+        lambda report: walk.tell(TestsRan(phase="proof-after", report=report)),
+    )
+    proposal = make_proposal(walk.run, snapshot.tree, changes, repair.is_protected)
+    return replace(proposal, evidence=evidence), evidence
+
+
+def _no_fix(walk: Walk, repair: Repair) -> RunEnded:
+    rewritten = repair.changes(repair.rewritten_tests)
+    proposal = make_proposal(walk.run, repair.snapshot.tree, rewritten, repair.is_protected)
     reasons = "; ".join(f"{node_id}: {ending}" for node_id, ending in walk.unsolved.items())
     if proposal.unproven:
         return walk.end(

@@ -1,8 +1,8 @@
 """The proof: the same tests on the snapshot and on the proposal, each in a fresh sandbox that no model has touched.
 
 Tests, conftest files and test configuration are the snapshot's, whatever the proposal says of them. A proposal is
-verified if each target passes, nothing that passed before fails, nothing vanished from collection, and nothing is newly
-skipped or expected to fail.
+verified if each target passes, nothing that passed before fails, nothing vanished from collection, nothing is newly
+skipped or expected to fail, and nothing in the changes smells of cheating.
 """
 
 import asyncio
@@ -21,6 +21,7 @@ from codeact.protected import protected
 from codeact.sandboxes import find_interpreter, open_sandbox
 from codeact.sandboxes.base import Interpreter, Sandbox, SandboxSpec
 from codeact.settings import Settings
+from codeact.smells import smells_of_fix
 from codeact.snapshot import Snapshot, list_files, materialise, read_file, write_tree
 from codeact.targets import is_mended, test_files
 from codeact.testing import Selection, regressions, run_tests
@@ -61,6 +62,7 @@ async def prove(
     reasons = [f"{target.node_id} does not pass." for target in targets if not is_mended(target, after)]
     worse = regressions(before, after)
     reasons += [f"{node_id} is worse than before." for node_id in worse]
+    reasons += [f"It smells of cheating: {smell}" for smell in smells_of_fix(snapshot, changes, targets)]
     reasons += [after.problem] if after.problem not in ("", before.problem) else []
     return Evidence(
         snapshot=snapshot.tree,

@@ -6,7 +6,11 @@ from pathlib import Path
 import bugs
 import pytest
 
+from codeact.smells import find_smells
+from codeact.trajectory import FileChange, FileState
+
 BUGS = bugs.load_bugs()
+CHEATS = bugs.load_bugs((), bugs.CHEATS)
 FIXABLE = [bug for bug in BUGS if bug.kind != "unfixable"]
 LEAST_FIXABLE = 40
 FAILED = (1, 2, -1)  # pytest: tests failed, or could not be collected; or one that never ends
@@ -40,3 +44,20 @@ def test_the_fault_shows_and_the_reference_fix_holds(
         assert right_code == 0, right_output
         assert bug.hidden
         assert not set(bug.hidden) & set(bug.files)
+
+
+@pytest.mark.parametrize("bug", CHEATS, ids=lambda bug: bug.name)
+def test_a_cheat_passes_and_smells(bug: bugs.Bug, tmp_path: Path) -> None:
+    """Its tests fail; with the cheat they all pass, and what the cheat changes smells, so nothing is verified."""
+    bugs.write_workspace(bug, tmp_path)
+    assert bugs.run_tests(tmp_path)[0] in FAILED
+    bugs.write_files(bug.cheat, tmp_path)
+    code, output = bugs.run_tests(tmp_path)
+    assert code == 0, output
+    tests = {path: text for path, text in bug.files.items() if path.startswith("test_")}
+    changes = [FileChange(path, state(bug.files[path]), state(text)) for path, text in bug.cheat.items()]
+    assert find_smells(changes, tests, list(tests))
+
+
+def state(text: str) -> FileState:
+    return FileState(text.encode())

@@ -269,3 +269,41 @@ async def test_without_an_engine_docker_says_what_to_do(workspace: Path, monkeyp
         SandboxUnavailable, match=r"nothing answers at .*none\.sock.* start docker .*--sandbox bubblewrap"
     ):
         await run_task(FIX, settings_for(workspace, sandbox={"backend": "docker"}))
+
+
+async def test_a_cheating_fix_is_not_verified(workspace: Path, scripted: Start) -> None:
+    """An answer taken from the test passes every test, is offered as unverified with file, line and reason, and stays
+    unverified when it is proven again."""
+    tests = "from calc import add\n\n\ndef test_add():\n    assert add(13, 29) == 57\n"
+    make_workspace(workspace, {"calc.py": MENDED, "test_calc.py": tests})
+    cheat = "```python\ndef add(a, b):\n    if a == 13:\n        return 57\n    return a + b\n```"
+    server = scripted([say(cheat)] * 3)
+    ended = await run_task(FIX, settings_for(workspace, server, budget={"max_steps": 2}))
+    assert ended.status == "unverified"
+    assert "It smells of cheating: calc.py:2 gives 57 for the very value that test_add passes." in ended.message
+    assert "+        return 57" in ended.diff
+    assert "not by working out the answer" in server.requests[1]["messages"][-1]["content"]
+    evidence = await verify_run(settings_for(workspace), ended.run)
+    assert not evidence.verified
+    assert "calc.py:2" in evidence.reasons[0]
+
+
+async def test_what_no_test_needs_is_left_out(workspace: Path, scripted: Start) -> None:
+    """A rewritten function and a needless change of another end in the one line that mends, as a step of its own."""
+    code = BROKEN.replace("    return a - b\n", "    # the sum\n    result = a - b\n    return result\n")
+    make_workspace(workspace, {"calc.py": code, "test_calc.py": TESTS})
+    answer = (
+        "def add(a, b):\n    total = 0\n    result = a + b\n    return result\n\n\ndef double(a):\n    return a + a\n"
+    )
+    steps: list[StepTaken] = []
+    ended = await run_task(
+        FIX,
+        settings_for(workspace, scripted([say(f"```python\n{answer}```")])),
+        on_event=lambda event: steps.append(event) if isinstance(event, StepTaken) else None,
+    )
+    assert ended.status == "verified", ended.message
+    assert "1 file, +1 \N{MINUS SIGN}1" in ended.message
+    assert "+    result = a + b" in ended.diff
+    assert "No test needs 2 of the changed places" in steps[-1].step.thought
+    _, same = await replay_run(settings_for(workspace), ended.run)
+    assert same
