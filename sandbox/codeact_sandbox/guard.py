@@ -77,6 +77,11 @@ def harden() -> str:
     return ""
 
 
+def hide() -> None:
+    """Keep others from reading or tracing this process."""
+    ctypes.CDLL(None).prctl(PR_SET_DUMPABLE, 0, 0, 0, 0)
+
+
 def expose() -> None:
     """Undo the hiding in a child: multiprocessing, debuggers and /proc/self of ordinary programs want it."""
     ctypes.CDLL(None).prctl(PR_SET_DUMPABLE, 1, 0, 0, 0)

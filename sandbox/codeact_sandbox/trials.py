@@ -10,8 +10,6 @@ it is run again cold, and proven in a fresh sandbox.
 from __future__ import annotations
 
 import contextlib
-import importlib
-import importlib.metadata
 import json
 import os
 import select
@@ -21,7 +19,8 @@ import time
 from typing import Any
 
 import pytest
-from _pytest.config import default_plugins
+
+from codeact_sandbox.forkserver import preload
 
 
 def main() -> None:
@@ -29,7 +28,7 @@ def main() -> None:
     file, seconds, enough, *tests = sys.argv[1:]
     report = int(os.environ["CODEACT_REPORT_FD"])
     os.set_inheritable(report, False)  # noqa: FBT003 - positional only
-    _preload()
+    preload()
     passed = 0
     with open(file, encoding="utf-8") as lines:
         trials = [json.loads(line) for line in lines]
@@ -39,18 +38,6 @@ def main() -> None:
         passed += good
         if passed >= int(enough):
             break
-
-
-def _preload() -> None:
-    """Import pytest's own plugins and the installed ones, which a cold pytest spends most of its start on."""
-    names = [f"_pytest.{name}" for name in default_plugins]
-    points = importlib.metadata.entry_points()
-    found = points.select(group="pytest11") if hasattr(points, "select") else points.get("pytest11", ())
-    if not os.environ.get("PYTEST_DISABLE_PLUGIN_AUTOLOAD"):
-        names += [point.value.partition(":")[0] for point in found]
-    for name in names:
-        with contextlib.suppress(Exception):  # a broken plugin is for pytest itself to report
-            importlib.import_module(name)
 
 
 def _try(trial: dict[str, Any], tests: list[str], seconds: float) -> bool:

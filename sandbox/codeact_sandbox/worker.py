@@ -24,10 +24,12 @@ sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
 from codeact_sandbox import guard, interpreter
 from codeact_sandbox.capture import Capture
+from codeact_sandbox.forks import Forks
 from codeact_sandbox.meter import Meter
 from codeact_sandbox.view import View
 
 TICK = 0.05
+GENTLE_ROUNDS = 40
 MAX_REPORT = 64 * 1024 * 1024
 MAX_RESULT = 64 * 1024 * 1024
 LOST = "The variables of earlier actions are lost."
@@ -56,6 +58,7 @@ class Worker:
         self.pending = b""
         self.view = View(config["root"], config["snapshot"], config["excluded"])
         self.meter = Meter(config["root"], config["upper"])
+        self.forks = Forks(config["root"])
         self.child: dict[str, Any] | None = None
         self.program = 0
         self.looked = 0.0
@@ -99,6 +102,8 @@ class Worker:
 
     def do_spawn(self, message: dict[str, Any]) -> dict[str, Any]:
         """Run a program, and end whatever it leaves behind."""
+        if message["warm"]:
+            self.forks.start(message["argv"][0], self._enter_fork_server)
         before = _others()
         started = time.monotonic()
         pid, stdout, stderr, report = self._start_program(message)
@@ -115,6 +120,11 @@ class Worker:
         for capture in (stdout, stderr, *([report] if report else [])):
             capture.close()
         return outcome
+
+    def do_preload(self, message: dict[str, Any]) -> dict[str, Any]:
+        """Begin to load what warm programs are forked from."""
+        self.forks.start(message["python"], self._enter_fork_server)
+        return {}
 
     def do_write(self, message: dict[str, Any]) -> dict[str, Any]:
         """Put files into the view."""
@@ -159,25 +169,36 @@ class Worker:
     def _start_program(self, message: dict[str, Any]) -> tuple[int, Capture, Capture, Capture | None]:
         stdout, stderr = os.pipe(), os.pipe()
         report = os.pipe() if message["report"] else None
-        environ = {**os.environ, **message["environ"]}
-        pid = os.fork()
-        if pid == 0:
-            try:
-                if report:
-                    os.set_inheritable(report[1], True)  # noqa: FBT003 - positional only
-                    environ["CODEACT_REPORT_FD"] = str(report[1])
-                self._enter_child(stdout[1], stderr[1])
-                os.execvpe(message["argv"][0], message["argv"], environ)  # noqa: S606 - no shell is wanted
-            except OSError as error:
-                os.write(2, f"{message['argv'][0]}: {error.strerror}\n".encode())
-            finally:
-                os._exit(127)
+        descriptors = (stdout[1], stderr[1], *(report[1:] if report else ()))
+        pid = self.forks.fork(message["argv"][2:], message["environ"], descriptors) if message["warm"] else 0
+        if not pid:
+            pid = self._start_cold(message, descriptors)
         self.program = pid
         for pair in (stdout, stderr, *([report] if report else [])):
             os.close(pair[1])
         limit = self.limits["output_bytes"]
         received = Capture(report[0], 1) if report else None
         return pid, Capture(stdout[0], limit), Capture(stderr[0], limit), received
+
+    def _start_cold(self, message: dict[str, Any], descriptors: tuple[int, ...]) -> int:
+        environ = {**os.environ, **message["environ"]}
+        pid = os.fork()
+        if pid == 0:
+            try:
+                for report in descriptors[2:]:
+                    os.set_inheritable(report, True)  # noqa: FBT003 - positional only
+                    environ["CODEACT_REPORT_FD"] = str(report)
+                self._enter_child(*descriptors[:2])
+                os.execvpe(message["argv"][0], message["argv"], environ)  # noqa: S606 - no shell is wanted
+            except OSError as error:
+                os.write(2, f"{message['argv'][0]}: {error.strerror}\n".encode())
+            finally:
+                os._exit(127)
+        return pid
+
+    def _enter_fork_server(self) -> None:
+        sink = os.open(os.devnull, os.O_WRONLY)
+        self._enter_child(sink, sink)
 
     def _enter_child(self, stdout: int, stderr: int) -> None:
         """In a child: own session, own output, no way to the host, and the limits."""
@@ -279,8 +300,16 @@ class Worker:
         return Stopped(field, message)
 
     def _end_all(self) -> None:
-        """Kill every other process of the sandbox, and wait until all are gone."""
+        """Kill every process of the sandbox but the fork server, and wait until all are gone."""
         self.child, self.program = None, 0
+        for _ in range(GENTLE_ROUNDS):
+            others = _others() - {self.forks.pid}
+            if not others:
+                return
+            _kill(others)
+            self._reap()
+            time.sleep(0.001)
+        self.forks.close()  # something begins processes faster than they are ended one by one
         deadline = time.monotonic() + 10
         while time.monotonic() < deadline:
             try:

@@ -38,7 +38,8 @@ class Doubted:
 class Repair:
     """The work on one snapshot: what the tests said before, and what has been mended in the view so far.
 
-    `whole` is the fix as it was before it was minimised, if it was.
+    `whole` is the fix as it was before it was minimised, if it was. `forks` tells whether tests do the same in a fork
+    of a process that has loaded pytest as they do in a new one.
     """
 
     task: Task
@@ -51,6 +52,7 @@ class Repair:
     rewritten_tests: dict[str, FileState | None] = field(default_factory=dict)
     doubted: "Doubted | None" = None
     whole: Files | None = None
+    forks: bool = True
 
     def targets(self) -> tuple[TestResult, ...]:
         """What the task asks to mend."""
@@ -62,7 +64,10 @@ class Repair:
 
     async def facts(self, target: TestResult) -> Facts:
         """Run one failing test again, traced, and gather what is known about it."""
-        report = await run_tests(self.sandbox, Selection(tests=(target.node_id,), trace=True), self.limits)
+        report = await self._run(Selection(tests=(target.node_id,), trace=True))
+        if self.forks and not report.failing:  # a fork does not fail where the cold run did
+            self.forks = False
+            report = await self._run(Selection(tests=(target.node_id,), trace=True))
         traced = next((result for result in report.failing if result.node_id == target.node_id), target)
         return collect_facts(traced, self._read, self.is_protected)
 
@@ -89,11 +94,11 @@ class Repair:
         own = {path: state for path, state in changes.items() if path not in given}
         if own == self.files:
             return Verdict(passed=False, score=-0.5, text=note + "No file of the project was changed by this.")
-        report = await run_tests(self.sandbox, Selection(tests=(target.node_id,)), self.limits)
+        report = await self._run(Selection(tests=(target.node_id,)))
         if not is_mended(target, report):
             text = f"{note}The test still fails:\n{describe_failures(report, report.failing)}"
             return Verdict(passed=False, score=_nearness(report), text=text, report=report)
-        suite = await run_tests(self.sandbox, Selection(), self.limits)
+        suite = await self._run(Selection())
         broken = regressions(self.before, suite)
         unmended = [mended.node_id for mended in self.mended if not is_mended(mended, suite)]
         if broken or unmended:
@@ -116,7 +121,7 @@ class Repair:
 
         async def holds(files: Files) -> bool:
             await self.sandbox.write({**known, **files})
-            report = await run_tests(self.sandbox, Selection(tests=tuple(names)), self.limits)
+            report = await self._run(Selection(tests=tuple(names)))
             return not report.failing and all(is_mended(target, report) for target in self.mended)
 
         found = await minimise(self.changes(self.files), holds, seconds=MINIMISE_SECONDS)
@@ -176,6 +181,9 @@ class Repair:
             if result.node_id.partition("::")[0] in paths and result.outcome is Outcome.PASSED
         ]
         return [*(target.node_id for target in targets), *beside[:MAX_BESIDE]]
+
+    async def _run(self, selection: Selection) -> TestReport:
+        return await run_tests(self.sandbox, selection, self.limits, warm=self.forks)
 
     async def take_back(self) -> None:
         """Put the view to what has been mended so far, without the failed attempts since."""

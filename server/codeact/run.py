@@ -76,6 +76,7 @@ async def fix_tests(walk: Walk, buffers: Mapping[str, str], recorded: Recording 
         bench = await find_bench(walk.settings, walk.run)
         sandbox = await stack.enter_async_context(open_bench(bench, snapshot))
         walk.say("running the tests")
+        await sandbox.preload()
         before = await run_tests(sandbox, Selection(), walk.settings.sandbox.limits)
         walk.tell(TestsRan(phase="before", report=before))
         repair = Repair(walk.task, snapshot, sandbox, walk.settings.sandbox.limits, before)

@@ -56,7 +56,7 @@ async def search_edits(
     report = bytearray()
     program = [sandbox.python, "-B", "/run/codeact/lib/codeact_sandbox/trials.py", TRIALS, str(patience), str(ENOUGH)]
     try:
-        await sandbox.spawn([*program, *tests], timeout=seconds, on_report=report.extend)
+        await sandbox.spawn([*program, *tests], timeout=seconds, on_report=report.extend, warm=True)
     finally:
         await sandbox.write({TRIALS: None})
     results = list(_read(bytes(report), len(edits)))

@@ -33,6 +33,7 @@ class UncontainedSandbox:
         timeout: float,
         environ: Mapping[str, str] | None = None,
         on_report: Callable[[bytes], None] | None = None,
+        warm: bool = False,  # noqa: ARG002 - each is a new process
     ) -> Completed:
         """See Sandbox."""
         self.commands.append(tuple(argv))

@@ -120,6 +120,7 @@ class Sandbox(Protocol):
         timeout: float,
         environ: Mapping[str, str] | None = None,
         on_report: Callable[[bytes], None] | None = None,
+        warm: bool = False,
     ) -> Completed:
         """Run a program in the view's root folder.
 
@@ -129,10 +130,16 @@ class Sandbox(Protocol):
             environ: variables on top of the sandbox's own few.
             on_report: if given, the program inherits a pipe whose descriptor number is in `CODEACT_REPORT_FD`; what is
                 written to it arrives here in pieces, as it comes, bounded to 64 MiB in all.
+            warm: `argv` is `[python, "-B", ...]`: let it be a fork of a process that has loaded pytest and the
+                libraries of earlier runs. Where that would not do what a new process does, it is a new one.
 
         Raises:
             SandboxDied: the sandbox itself is gone.
         """
+        ...
+
+    async def preload(self) -> None:
+        """Begin to load, beside what runs, what warm programs are forked from."""
         ...
 
     async def write(self, files: Mapping[str, FileState | None]) -> None:

@@ -12,6 +12,7 @@ import signal
 import subprocess
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 
 from codeact.errors import SandboxDied, SandboxUnavailable
@@ -49,6 +50,7 @@ class BubblewrapSandbox:
         self.environment = environment
         self.execute = channel.execute
         self.spawn = channel.spawn
+        self.preload = partial(channel.preload, python)
         self.write = channel.write
         self.changes = channel.changes
         self.restore = channel.restore

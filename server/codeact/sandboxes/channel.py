@@ -70,6 +70,7 @@ class Channel:
         timeout: float,
         environ: Mapping[str, str] | None = None,
         on_report: Callable[[bytes], None] | None = None,
+        warm: bool = False,
     ) -> Completed:
         """See Sandbox."""
         request = {
@@ -78,6 +79,7 @@ class Channel:
             "environ": dict(environ or {}),
             "timeout": timeout,
             "report": on_report is not None,
+            "warm": warm,
         }
         done = await self._ask(request, timeout, on_report)
         code = done.get("exit_code")
@@ -90,6 +92,10 @@ class Channel:
             out_of_memory=done.get("out_of_memory") is True,
             out_of_space=done.get("out_of_space") is True,
         )
+
+    async def preload(self, python: str) -> None:
+        """Have the Worker begin to load what warm programs are forked from."""
+        await self._ask({"op": "preload", "python": python}, GRACE)
 
     async def write(self, files: Mapping[str, FileState | None]) -> None:
         """See Sandbox."""

@@ -12,7 +12,7 @@ import contextlib
 import os
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -47,6 +47,7 @@ class DockerSandbox:
         self.environment = environment
         self.execute = channel.execute
         self.spawn = channel.spawn
+        self.preload = partial(channel.preload, python)
         self.write = channel.write
         self.changes = channel.changes
         self.restore = channel.restore

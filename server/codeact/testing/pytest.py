@@ -47,6 +47,8 @@ async def run_tests(
     selection: Selection,
     limits: Limits,
     on_result: Callable[[TestResult], None] | None = None,
+    *,
+    warm: bool = False,
 ) -> TestReport:
     """Run tests in the sandbox's view, all to the end, whatever some of them do.
 
@@ -55,11 +57,12 @@ async def run_tests(
         selection: which.
         limits: `test_seconds` for one test, `suite_seconds` for all.
         on_result: called with each result as it comes.
+        warm: in a fork of a process that has loaded pytest, where that does the same; a proof is never warm.
 
     Raises:
         SandboxDied: the sandbox itself is gone.
     """
-    session = _Session(sandbox, selection, limits, Stream(on_result or (lambda _: None)))
+    session = _Session(sandbox, selection, limits, Stream(on_result or (lambda _: None)), warm=warm)
     started = time.monotonic()
     done, gave_up = await _run_to_the_end(session, started + limits.suite_seconds)
     results = session.stream.in_order()
@@ -86,6 +89,7 @@ class _Session:
     selection: Selection
     limits: Limits
     stream: Stream
+    warm: bool
     broken_files: list[str] = field(default_factory=list)
 
 
@@ -124,7 +128,7 @@ async def _run_once(session: _Session, seconds: float) -> Completed:
         **_digests(session.stream.results),
     }
     return await session.sandbox.spawn(
-        [*program, *left], timeout=seconds, environ=environ, on_report=session.stream.feed
+        [*program, *left], timeout=seconds, environ=environ, on_report=session.stream.feed, warm=session.warm
     )
 
 

@@ -1,0 +1,233 @@
+"""A fork server: pytest, its plugins and the project's heavy libraries are loaded once, and each test run is a fork.
+
+Run inside the sandbox as a program of its own, `forkserver.py SOCKET ROOT [light]`. The Worker's side is `forks`. For
+each request, with the new process's outputs attached, it forks a process that goes on as `python ARGUMENTS` would in
+the view's root folder, and answers with its process id; the Worker adopts that process.
+
+Nothing of the project is imported here, so each run sees the files as they are. What cannot be run faithfully this way
+is refused, with the reason: the Worker then starts a cold process. After the model of Android's zygote and of
+multiprocessing's forkserver.
+"""
+
+from __future__ import annotations
+
+import array
+import contextlib
+import gc
+import importlib
+import importlib.metadata
+import importlib.util
+import json
+import os
+import runpy
+import select
+import socket
+import sys
+import tempfile
+from typing import Any
+
+from codeact_sandbox import guard
+
+MAX_REQUEST = 1 << 20
+MAX_NAMES = 1 << 16
+LIBRARIES = ("/site-packages/", "/dist-packages/")
+ONE_THREAD = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
+
+
+class Refused(Exception):
+    """A fork would not do what a new process does."""
+
+
+def main() -> None:
+    """Load, say so, and fork until the Worker closes the line. In a fork, run what was asked."""
+    line, root = socket.socket(fileno=int(sys.argv[1])), sys.argv[2]
+    light = len(sys.argv) > 3  # noqa: PLR2004
+    sys.path.pop(0)
+    preload()
+    names, learned = os.pipe()
+    try:
+        _check_loaded(root)
+    except Refused as refused:
+        line.sendall(_line({"refused": str(refused)}))
+        return
+    guard.hide()
+    if not light:
+        line.sendall(_line({"ready": True}))
+        _rehearse((line.fileno(), names), learned)
+    while True:
+        ready, _, _ = select.select([line.fileno(), names], [], [])
+        if names in ready:
+            _learn(names, root, light=light)
+            continue
+        request, descriptors = _receive(line)
+        if not request:
+            return
+        line.sendall(_line(_answer(request, descriptors, root, learned, (line.fileno(), names))))
+        for descriptor in descriptors:
+            os.close(descriptor)
+
+
+def _answer(
+    request: dict[str, Any], descriptors: list[int], root: str, learned: int, hidden: tuple[int, ...]
+) -> dict[str, Any]:
+    """Fork what was asked for, and tell its process id or why not. In the fork it does not return."""
+    try:
+        _check_request(request, root)
+    except Refused as refused:
+        return {"refused": str(refused)}
+    pid = _fork(hidden)
+    if pid == 0:
+        _become(request, descriptors)
+        _run(request["argv"], learned)
+    return {"pid": pid}
+
+
+def _rehearse(hidden: tuple[int, ...], learned: int) -> None:
+    """Have a fork run pytest where nothing is, to learn what plugins import when they are configured."""
+    if _fork(hidden) == 0:
+        quiet = os.open(os.devnull, os.O_RDWR)
+        _become({"environ": {}}, [os.dup(quiet), quiet])
+        os.chdir(tempfile.mkdtemp())
+        _run(["-m", "pytest", "--collect-only", "-q", "-p", "no:cacheprovider"], learned)
+
+
+def preload() -> None:
+    """Import pytest's own plugins and the installed ones, which a cold pytest spends most of its start on."""
+    from _pytest.config import default_plugins
+
+    names = [f"_pytest.{name}" for name in default_plugins] + ["codeact_sandbox.pytest_plugin"]
+    if not os.environ.get("PYTEST_DISABLE_PLUGIN_AUTOLOAD"):
+        points = importlib.metadata.entry_points()
+        found = points.select(group="pytest11") if hasattr(points, "select") else points.get("pytest11", ())
+        names += [point.value.partition(":")[0] for point in found]
+    for name in names:
+        with contextlib.suppress(Exception):  # a broken plugin is for pytest itself to report
+            importlib.import_module(name)
+
+
+def _check_loaded(root: str) -> None:
+    """A plugin that is the project's own, or that runs threads, does not survive a fork as it should."""
+    for name, module in list(sys.modules.items()):
+        file = getattr(module, "__file__", None) or ""
+        if file.startswith(root + "/") and not any(place in file for place in LIBRARIES):
+            raise Refused(f"the plugin {name} belongs to the workspace")
+    if len(os.listdir("/proc/self/task")) > 1:
+        raise Refused("an installed plugin runs a thread")
+
+
+def _check_request(request: dict[str, Any], root: str) -> None:
+    """What only a new interpreter can do, and files of the workspace that a new one would load instead."""
+    if any(name.startswith(("PYTHON", "LD_")) for name in request["environ"]):
+        raise Refused("variables that an interpreter reads at its start")
+    loaded = {name.partition(".")[0] for name in sys.modules}
+    for folder in (root, os.path.join(root, "src")):
+        for entry in _entries(folder):
+            name = entry.removesuffix(".py")
+            if name in loaded and (entry != name or os.path.exists(os.path.join(folder, entry, "__init__.py"))):
+                raise Refused(f"the workspace has its own {name}")
+
+
+def _learn(names: int, root: str, *, light: bool) -> None:
+    """Import the libraries that the last run imported, so that the next one need not."""
+    wanted = os.read(names, MAX_NAMES).decode("utf-8", "replace").split()
+    if light:
+        return
+    for name in ONE_THREAD:
+        os.environ.setdefault(name, "1")
+    for name in wanted:
+        with contextlib.suppress(Exception):
+            spec = importlib.util.find_spec(name) if name not in sys.modules else None
+            if spec and any(place in (spec.origin or "") for place in LIBRARIES):
+                importlib.import_module(name)
+    try:
+        _check_loaded(root)
+    except Refused:  # the libraries run threads: begin again, without them
+        again = [sys.executable, "-B", os.path.abspath(__file__), *sys.argv[1:3], "light"]
+        os.execv(sys.executable, again)  # noqa: S606 - no shell is wanted
+
+
+def _fork(hidden: tuple[int, ...]) -> int:
+    """The process id of a grandchild, which the Worker has adopted by now, as process 1 does; 0 in it.
+
+    Args:
+        hidden: descriptors that it must not have.
+    """
+    gc.collect()
+    gc.freeze()
+    source, sink = os.pipe()
+    child = os.fork()
+    if child == 0:
+        pid = os.fork()
+        if pid:
+            os.write(sink, str(pid).encode())
+            os._exit(0)
+        for descriptor in (source, sink, *hidden):
+            os.close(descriptor)
+        return 0
+    os.close(sink)
+    pid = int(os.read(source, 32) or b"-1")
+    os.close(source)
+    os.waitpid(child, 0)
+    return pid
+
+
+def _become(request: dict[str, Any], descriptors: list[int]) -> None:
+    """Take over the outputs and the variables; be as visible as any program."""
+    os.setsid()
+    guard.expose()
+    for target, descriptor in enumerate(descriptors[:2], start=1):
+        os.dup2(descriptor, target)
+        os.close(descriptor)
+    if descriptors[2:]:
+        os.set_inheritable(descriptors[2], True)  # noqa: FBT003 - positional only
+        os.environ["CODEACT_REPORT_FD"] = str(descriptors[2])
+    os.environ.update(request["environ"])
+
+
+def _run(argv: list[str], learned: int) -> None:
+    """Go on as `python ARGV` does, to the interpreter's end."""
+    sys.path.insert(0, os.getcwd())
+    try:
+        if argv[0] == "-m":
+            sys.argv = argv[1:]
+            runpy.run_module(argv[1], run_name="__main__", alter_sys=True)
+        else:
+            sys.path[0] = os.path.dirname(argv[0])
+            sys.argv = argv
+            runpy.run_path(argv[0], run_name="__main__")
+    finally:
+        names = {name.partition(".")[0] for name in list(sys.modules)}
+        with contextlib.suppress(OSError):
+            os.set_blocking(learned, False)
+            os.write(learned, " ".join(sorted(names)).encode()[:4000] + b" ")
+    sys.exit(0)
+
+
+def _receive(line: socket.socket) -> tuple[dict[str, Any], list[int]]:
+    """One request and the descriptors that came with it; nothing at the end."""
+    data, descriptors = b"", array.array("i")
+    while not data.endswith(b"\n"):
+        piece, extra, _, _ = line.recvmsg(MAX_REQUEST, socket.CMSG_SPACE(3 * descriptors.itemsize))
+        if not piece:
+            return {}, []
+        data += piece
+        for level, kind, content in extra:
+            if (level, kind) == (socket.SOL_SOCKET, socket.SCM_RIGHTS):
+                descriptors.frombytes(content[: len(content) - len(content) % descriptors.itemsize])
+    request: dict[str, Any] = json.loads(data)
+    return request, list(descriptors)
+
+
+def _line(message: dict[str, Any]) -> bytes:
+    return json.dumps(message).encode("ascii") + b"\n"
+
+
+def _entries(folder: str) -> list[str]:
+    try:
+        return os.listdir(folder)
+    except OSError:
+        return []
+
+
+if __name__ == "__main__":
+    main()
