@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from pathlib import PurePosixPath
 
 from codeact.errors import SettingsError
 from codeact.events import RunEnded, TestsRan
@@ -9,6 +10,7 @@ from codeact.evidence import Evidence, Proposal
 from codeact.journal import open_journal, read_journal
 from codeact.proposal import changes_of
 from codeact.run import run_task
+from codeact.scripting import prove_script
 from codeact.settings import Settings
 from codeact.snapshot import open_snapshot, take_snapshot
 from codeact.testing import Selection, run_tests
@@ -51,6 +53,9 @@ async def prove_again(
     """
     snapshot = await asyncio.to_thread(open_snapshot, settings, tree)
     bench = await find_bench(settings, proposal.run)
+    if kept := _kept_script(proposal, changes):
+        effect = [change for change in changes if change not in kept]
+        return await prove_script(bench, snapshot, kept, effect, on_event)
     before, _ = await run_suite(bench, snapshot)
     on_event(TestsRan(phase="proof-before", report=before))
     wanted = set(proposal.evidence.targets) if proposal.evidence else set()
@@ -99,6 +104,14 @@ async def run_tests_once(
         report = await run_tests(sandbox, Selection(tests=tuple(tests)), settings.sandbox.limits)
     on_event(TestsRan(phase="check", report=report))
     return report
+
+
+def _kept_script(proposal: Proposal, changes: Sequence[FileChange]) -> Sequence[FileChange]:
+    """The script among the changes of a script task's proposal, and its test; nothing if it is left out."""
+    path = PurePosixPath(proposal.evidence.command[-1]) if proposal.evidence else PurePosixPath()
+    kept = [change for name in (path, path.with_name(f"test_{path.name}")) if path.name
+            for change in changes if change.path == str(name)]  # fmt: skip
+    return kept if kept and kept[0].path == str(path) else ()
 
 
 def _proposal_of(settings: Settings, run: str) -> Proposal:

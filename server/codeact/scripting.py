@@ -1,6 +1,6 @@
 """The script task: a script with a command line of its own, tried on the snapshot, and what it would change."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -83,6 +83,8 @@ class Drafting:
 
     async def _try(self, state: FileState) -> str:
         """What is wrong with the script; empty if nothing is."""
+        await self.sandbox.restore()  # what an earlier draft changed is none of this one's effect
+        await self.sandbox.write({self.path: state})
         trials = [["--help"], *([["--dry-run"]] if b"--dry-run" in state.content else []), []]
         for arguments in trials:
             seconds = HELP_SECONDS if arguments == ["--help"] else SCRIPT_SECONDS
@@ -140,7 +142,7 @@ async def _propose(walk: Walk, bench: Bench, drafting: Drafting, draft: FileStat
         if path not in made
     ]
     walk.say("running the script and the tests in fresh sandboxes")
-    evidence = await prove_script(bench, snapshot, kept, effect, walk)
+    evidence = await prove_script(bench, snapshot, kept, effect, walk.tell)
     proposal = replace(make_proposal(walk.run, snapshot.tree, [*kept, *effect]), evidence=evidence)
     effected = stat(make_proposal(walk.run, snapshot.tree, effect).patches) if effect else "nothing"
     message = f"{drafting.path} runs, and does the same again in a fresh sandbox; it changes {effected}"
@@ -170,16 +172,20 @@ async def _run_again(walk: Walk, snapshot: Snapshot) -> RunEnded:
 
 
 async def prove_script(
-    bench: Bench, snapshot: Snapshot, kept: Sequence[FileChange], effect: Sequence[FileChange], walk: Walk
+    bench: Bench,
+    snapshot: Snapshot,
+    kept: Sequence[FileChange],
+    effect: Sequence[FileChange],
+    tell: Callable[[TestsRan], None],
 ) -> Evidence:
     """Run the script as it will be kept in a fresh sandbox, and the suite without and with all of it.
 
     Args:
         bench: where to run.
         snapshot: what the script was written for.
-        kept: the script, then its test.
+        kept: the script, then its test if that is kept too.
         effect: what the script changed when it was tried; it must do exactly that again.
-        walk: hears the test reports.
+        tell: hears the test reports.
     """
     script = kept[0].path
     with_script = write_tree(snapshot, kept)
@@ -195,10 +201,10 @@ async def prove_script(
     if differing := sorted(path for path, after in expected.items() if again.get(path) != after):
         reasons.append(f"{script} does not do the same twice: {', '.join(differing[:5])}.")
     before, _ = await run_suite(bench, snapshot)
-    walk.tell(TestsRan(phase="proof-before", report=before))
+    tell(TestsRan(phase="proof-before", report=before))
     proposed = write_tree(snapshot, [*kept, *effect])
     after, _ = await run_suite(bench, proposed)
-    walk.tell(TestsRan(phase="proof-after", report=after))
+    tell(TestsRan(phase="proof-after", report=after))
     worse = regressions(before, after) if before.results else ()
     reasons += [f"{node_id} is worse than before." for node_id in worse]
     return Evidence(

@@ -1,10 +1,14 @@
 """How a run looks in a terminal, or with `--json`, as one JSON object per line."""
 
 import contextlib
+import csv
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from itertools import islice
 
+from rich import filesize
 from rich.console import Console
+from rich.markdown import Markdown
 from rich.padding import Padding
 from rich.status import Status
 from rich.syntax import Syntax
@@ -26,7 +30,8 @@ from codeact.events import (
 )
 from codeact.evidence import Evidence
 from codeact.journal import RunSummary
-from codeact.trajectory import FAILING, Outcome, Step, TestReport
+from codeact.pictures import encode_picture
+from codeact.trajectory import FAILING, Artifact, Outcome, Step, TestReport
 from codeact.wire import printable, to_line
 
 PHASES = {
@@ -36,7 +41,14 @@ PHASES = {
     "check": "tests",
 }
 MARKS = {"verified": "[green]✔[/]", "answered": "[green]✔[/]", "unverified": "[yellow]?[/]"}
+DECISIONS = (
+    ("apply", "accept it"),
+    ("verify", "prove it again"),
+    ("show", "see every step"),
+    ("discard", "drop it"),
+)
 MAX_LISTED = 10
+MAX_ROWS, CELL = 10, 40
 TREE_DIGITS = 10
 
 
@@ -108,7 +120,8 @@ class Terminal:
         if ended.diff:
             self.show_diff(ended.diff)
         if ended.answer:
-            self.console.print(_plain(ended.answer))
+            self.console.print(Markdown(printable(ended.answer), hyperlinks=False))
+        self._show_artifacts(ended.artifacts)
         self.console.print(f"{MARKS.get(ended.status, '[red]✘[/]')} {_plain(ended.message)}", soft_wrap=True)
         cost = ended.usage
         if cost.model_calls:
@@ -116,16 +129,21 @@ class Terminal:
                 f"  [dim]{ended.seconds:.1f} s, {cost.model_calls} model call{'s' * (cost.model_calls != 1)}, "
                 f"{cost.prompt_tokens} + {cost.completion_tokens} tokens[/]"
             )
+        steps = [(f"artifacts {ended.run} --to DIR", "save the files")] if ended.artifacts else []
         if ended.diff:
+            steps += [(f"{command} {ended.run}", meaning) for command, meaning in DECISIONS]
             self.console.print("\nYour files are untouched. Next:")
-            steps = [
-                ("apply", "accept it"),
-                ("verify", "prove it again"),
-                ("show", "see every step"),
-                ("discard", "drop it"),
-            ]
-            for command, meaning in steps:
-                self.console.print(f"  codeact {command} {ended.run}   [dim]{meaning}[/]")
+        for command, meaning in steps:
+            self.console.print(f"  codeact {command}   [dim]{meaning}[/]")
+
+    def _show_artifacts(self, artifacts: Sequence[Artifact]) -> None:
+        for artifact in artifacts:
+            size = filesize.decimal(len(artifact.data))
+            self.console.print(f"[cyan]{_plain(artifact.name)}[/]  [dim]{_plain(artifact.media_type)}, {size}[/]")
+            if artifact.media_type == "image/png" and self.console.is_terminal:
+                self.console.file.write(encode_picture(artifact.data))
+            elif artifact.media_type == "text/csv":
+                self.console.print(_preview(artifact.data))
 
     def show_diff(self, diff: str) -> None:
         """Show a unified diff, in colours where there are any."""
@@ -239,6 +257,19 @@ def describe_counts(report: TestReport) -> str:
     """How many tests ended in which way, as rich markup: "1 failed, 5 passed"."""
     by_outcome = [(outcome, report.count(outcome)) for outcome in Outcome]
     return _counts((outcome, count) for outcome, count in by_outcome if count) or "no test ran"
+
+
+def _preview(data: bytes) -> Table:
+    """The first rows of comma-separated values."""
+    rows = list(islice(csv.reader(data.decode("utf-8", "replace").splitlines()), MAX_ROWS + 2))
+    table = Table(box=None, pad_edge=False)
+    for heading in rows[0] if rows else ():
+        table.add_column(_plain(heading[:CELL]), header_style="dim")
+    for row in rows[1 : MAX_ROWS + 1]:
+        table.add_row(*(_plain(cell[:CELL]) for cell in row[: len(rows[0])]))
+    if len(rows) > MAX_ROWS + 1:
+        table.add_row("...")
+    return table
 
 
 def _counts(counts: Iterable[tuple[Outcome, int]]) -> str:

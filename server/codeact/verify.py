@@ -62,7 +62,8 @@ async def prove(
     reasons = [f"{target.node_id} does not pass." for target in targets if not is_mended(target, after)]
     worse = regressions(before, after)
     reasons += [f"{node_id} is worse than before." for node_id in worse]
-    reasons += [f"It smells of cheating: {smell}" for smell in smells_of_fix(snapshot, changes, targets)]
+    smells = smells_of_fix(snapshot, changes, targets) if targets else ()
+    reasons += [f"It smells of cheating: {smell}" for smell in smells]
     reasons += [after.problem] if after.problem not in ("", before.problem) else []
     return Evidence(
         snapshot=snapshot.tree,

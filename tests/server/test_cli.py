@@ -42,7 +42,8 @@ def codeact(tmp_path: Path) -> Command:
     [
         (["fix", "--workspace", "/surely/not/there"], "There is no folder /surely/not/there"),
         (["show", "nothing"], "There are no runs yet"),
-        (["ask", "why?"], "cannot do 'ask' tasks yet"),
+        (["artifacts"], "There are no runs yet"),
+        (["scripts", "nothing.py"], "There is no kept script nothing.py. There are: none."),
         (["fix", "--max-steps", "-1"], "expected a number of 0 or more"),
         (["fix", "--sandbox", "chroot"], "There is no sandbox named 'chroot'"),
         (["lsp", "--tcp", "nowhere"], "--tcp wants HOST:PORT"),
@@ -99,3 +100,30 @@ def test_an_endpoint_that_is_dead_is_named(codeact: Command, tmp_path: Path) -> 
     done = codeact("fix", CODEACT_BASE_URL="http://127.0.0.1:9/v1", CODEACT_MODEL="m")
     assert done.returncode == 2
     assert "127.0.0.1:9" in done.stdout + done.stderr
+
+
+@pytest.mark.bubblewrap
+@pytest.mark.skipif(shutil.which("bwrap") is None, reason="bubblewrap is not installed")
+def test_ask_hands_over_files_that_artifacts_saves(
+    codeact: Command, tmp_path: Path, scripted: Callable[..., ScriptedOpenAI]
+) -> None:
+    """The answer and what was made are shown; `artifacts` lists and saves them, and overwrites nothing."""
+    workspace = tmp_path / "work"
+    workspace.mkdir()
+    make_workspace(workspace, {"sales.csv": "product,amount\ntea,3\n"})
+    code = "```python\nopen('top.csv', 'w').write('product,sum\\ntea,3\\n')\nprint('tea: 3')\n```"
+    server = scripted([say(code), say("**Tea** leads.")])
+    environ = {"OPENAI_BASE_URL": server.base_url, "OPENAI_API_KEY": "sk-x", "CODEACT_SANDBOX": "bubblewrap"}
+    done = codeact("ask", "Which product leads?", "--model", "scripted", **environ)
+    assert done.returncode == 0, done.stderr
+    assert "Tea leads." in done.stdout
+    assert "top.csv" in done.stdout
+    assert "product  sum" in done.stdout
+    assert codeact("artifacts").stdout == "top.csv\ttext/csv\t18 bytes\n"
+    saved = codeact("artifacts", "last", "--to", "made")
+    assert (workspace / "made" / "top.csv").read_text() == "product,sum\ntea,3\n"
+    assert saved.stdout == "made/top.csv\n"
+    again = codeact("artifacts", "last", "--to", "made")
+    assert again.returncode == 2
+    assert "exists already" in again.stderr
+    assert "No scripts in scripts/ yet" in codeact("scripts").stdout
