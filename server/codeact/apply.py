@@ -1,5 +1,6 @@
 """Applying a proposal to the workspace from the terminal, and undoing that."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -42,10 +43,15 @@ class Plan:
         return bool(self.merged)
 
 
-def plan_apply(settings: Settings, proposal: Proposal) -> Plan:
+def plan_apply(settings: Settings, proposal: Proposal, state: Callable[[Path, str], FileState | None] = look) -> Plan:
     """Find out what applying a proposal to `settings.workspace` would do, and write nothing.
 
     A file that is as the snapshot had it becomes what is proposed. One that was edited since is merged line by line.
+
+    Args:
+        settings: name the workspace.
+        proposal: what to apply.
+        state: tells a file's state now, by workspace and path; an editor has texts that are not on disk.
 
     Raises:
         ApplyError: a file cannot be written, whatever is in it (read-only, a folder, outside the workspace, in .git);
@@ -58,18 +64,18 @@ def plan_apply(settings: Settings, proposal: Proposal) -> Plan:
     merged: list[str] = []
     conflicts: list[str] = []
     for patch in proposal.patches:
-        now = look(root, patch.path)
+        now = state(root, patch.path)
         if now != patch.after:
             check_writable(root, patch.path, patch.after)
         if now in (patch.before, patch.after):
             files.append(FileChange(patch.path, now, patch.after))
             continue
-        state, reason = _merge(patch, now)
+        merged_state, reason = _merge(patch, now)
         if reason:
             conflicts.append(f"{patch.path}: {reason}")
         else:
             merged.append(patch.path)
-            files.append(FileChange(patch.path, now, state))
+            files.append(FileChange(patch.path, now, merged_state))
     return Plan(run=proposal.run, workspace=root, files=tuple(files), merged=tuple(merged), conflicts=tuple(conflicts))
 
 

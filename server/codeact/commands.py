@@ -20,13 +20,12 @@ from codeact.evidence import Evidence, Proposal
 from codeact.journal import find_run, list_runs, open_journal, read_journal
 from codeact.models.pull import PullProgress, installed_models, pull_model
 from codeact.proposal import select, separate, unified_diff
-from codeact.revisit import prove_again, replay_run, verify_run
+from codeact.revisit import prove_plan, replay_run, verify_run
 from codeact.run import run_task
 from codeact.sandboxes import sweep
 from codeact.settings import Settings
-from codeact.snapshot import read_file, take_snapshot
 from codeact.terminal import Terminal
-from codeact.trajectory import FileChange, Task, TaskKind
+from codeact.trajectory import Task, TaskKind
 from codeact.wire import to_line
 
 OK, WITHOUT, USAGE, CANCELLED = 0, 1, 2, 130
@@ -115,7 +114,7 @@ def apply(options: Namespace, settings: Settings, terminal: Terminal) -> int:
         raise ApplyError("The files have moved on since the snapshot. " + " ".join(plan.conflicts))
     if options.only or plan.needs_proof:
         terminal.say("Not what was proven: proving it in a fresh sandbox first.")
-        evidence = run_to_end(_prove_plan(target, proposal, plan))
+        evidence = run_to_end(prove_plan(target, proposal, plan, part=bool(options.only)))
         terminal.show_evidence(evidence)
     if not (evidence and evidence.verified) and not options.unproven:
         how = f"codeact apply {run} --unproven"
@@ -127,6 +126,9 @@ def apply(options: Namespace, settings: Settings, terminal: Terminal) -> int:
 def undo(options: Namespace, settings: Settings, terminal: Terminal) -> int:
     """Take back what was applied, if the files are still as they were written."""
     run = find_run(settings, options.run)
+    applied = read_journal(settings, run).applied()
+    if applied and applied.files:
+        raise ApplyError(f"The proposal of {run} was accepted in an editor. Take it back there: CodeAct: Show Runs.")
     applied = undo_applied(settings, run)
     with open_journal(settings, run) as journal:
         journal.append("undone", applied)
@@ -187,13 +189,6 @@ def model(options: Namespace, settings: Settings, terminal: Terminal) -> int:
         path = pull_model(settings, options.name, move, options.source or None)
     terminal.say(f"The model is at {path}.")
     return OK
-
-
-async def _prove_plan(settings: Settings, proposal: Proposal, plan: Plan) -> Evidence:
-    """Prove what a plan would write, on the workspace as it is now."""
-    snapshot = await asyncio.to_thread(take_snapshot, settings)
-    changes = [FileChange(change.path, read_file(snapshot, change.path), change.after) for change in plan.changes]
-    return await prove_again(settings, proposal, snapshot.tree, changes)
 
 
 def _write(settings: Settings, terminal: Terminal, plan: Plan) -> None:

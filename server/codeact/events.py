@@ -28,9 +28,10 @@ class RunStarted:
 
 @dataclass(frozen=True, kw_only=True)
 class Progress:
-    """What is being done now, in a few words ("running the tests")."""
+    """What is being done now, in a few words ("running the tests"), and how much of it is done where that is known."""
 
     message: str
+    percentage: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,7 +7,7 @@ line endings and encodings come through untouched.
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from codeact.trajectory import FileState, Outcome
+from codeact.trajectory import FileChange, FileState, Outcome
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -115,8 +115,13 @@ class Proposal:
 
 @dataclass(frozen=True, kw_only=True)
 class Applied:
-    """What was written to the workspace, or put back in it: the files' paths; `merged` had edits of the developer."""
+    """What was written to the workspace, or put back in it: the files' paths; `merged` had edits of the developer.
+
+    `files` is what an editor wrote, whose files hold it only once they are saved; what `apply` in a terminal wrote is
+    kept beside the journal.
+    """
 
     run: str
     paths: tuple[str, ...]
     merged: tuple[str, ...] = ()
+    files: tuple[FileChange, ...] = ()

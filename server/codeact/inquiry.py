@@ -74,10 +74,11 @@ class Inquiry:
 
     async def _brief(self, *, compact: bool) -> tuple[Message, ...]:
         task = self.walk.task
+        wanted = "\n\n".join(filter(None, (task.instruction, task.shown)))
         how = fill("ask-how-compact" if compact else "ask-how")
         if task.follows:
             earlier = await self._go_on_from(task.follows)
-            return (*earlier, Message("user", fill("follow-up", instruction=task.instruction, how=how)))
+            return (*earlier, Message("user", fill("follow-up", instruction=wanted, how=how)))
         packages = await find_packages(self.sandbox)
         system = (
             fill("system-ask-compact", packages=packages)
@@ -88,7 +89,7 @@ class Inquiry:
             "ask",
             workspace=describe_workspace(self.snapshot, task.instruction, COMPACT_SIZE if compact else FULL_SIZE),
             conventions=describe_conventions(self.snapshot, COMPACT_CONVENTIONS if compact else FULL_CONVENTIONS),
-            instruction=task.instruction,
+            instruction=wanted,
             how=how,
         )
         return Message("system", system), Message("user", question)

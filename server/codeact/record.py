@@ -28,6 +28,7 @@ T = TypeVar("T")
 
 JOURNAL = "journal.jsonl"
 ARTIFACTS = "artifacts"
+FATES = ("applied", "undone", "discarded")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -132,6 +133,14 @@ class Record:
     def ended(self) -> RunEnded | None:
         """How the run ended; None if it did not, or its journal was cut off."""
         return self._last("ended", RunEnded)
+
+    def fate(self) -> str:
+        """What became of the proposal: `applied`, `undone` or `discarded`; empty while it is open."""
+        return next((entry.kind for entry in reversed(self.entries) if entry.kind in FATES), "")
+
+    def applied(self) -> Applied | None:
+        """What was written when the proposal was accepted; None if it is not, or was taken back."""
+        return self._last("applied", Applied) if self.fate() == "applied" else None
 
     def value(self, entry: Entry) -> object:
         """What an entry holds, as its kind's dataclass.

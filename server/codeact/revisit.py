@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from pathlib import PurePosixPath
 
+from codeact.apply import Plan
 from codeact.errors import SettingsError
 from codeact.events import RunEnded, TestsRan
 from codeact.evidence import Evidence, Proposal
@@ -12,7 +13,7 @@ from codeact.proposal import changes_of
 from codeact.run import run_task
 from codeact.scripting import prove_script
 from codeact.settings import Settings
-from codeact.snapshot import open_snapshot, take_snapshot
+from codeact.snapshot import open_snapshot, read_file, take_snapshot
 from codeact.testing import Selection, run_tests
 from codeact.trajectory import FileChange, TestReport
 from codeact.verify import find_bench, open_bench, prove, run_suite
@@ -41,6 +42,8 @@ async def prove_again(
     tree: str,
     changes: Sequence[FileChange],
     on_event: Listener = lambda _: None,
+    *,
+    part: bool = False,
 ) -> Evidence:
     """Prove changes on a snapshot, with the targets of an earlier proposal: a merged one, or some of its hunks.
 
@@ -50,6 +53,7 @@ async def prove_again(
         tree: the snapshot to prove on; another than the proposal's if the workspace has moved on.
         changes: the product files to change in it.
         on_event: hears the test reports.
+        part: the changes are only some of the proposal's, so that some of its targets may go on failing.
     """
     snapshot = await asyncio.to_thread(open_snapshot, settings, tree)
     bench = await find_bench(settings, proposal.run)
@@ -67,7 +71,23 @@ async def prove_again(
         targets,
         before,
         lambda report: on_event(TestsRan(phase="proof-after", report=report)),
+        part=part,
     )
+
+
+async def prove_plan(
+    settings: Settings,
+    proposal: Proposal,
+    plan: Plan,
+    buffers: Mapping[str, str] | None = None,
+    on_event: Listener = lambda _: None,
+    *,
+    part: bool = False,
+) -> Evidence:
+    """Prove what a plan would write, on the workspace as it is now; see `prove_again`."""
+    snapshot = await asyncio.to_thread(take_snapshot, settings, buffers or {})
+    changes = [FileChange(change.path, read_file(snapshot, change.path), change.after) for change in plan.changes]
+    return await prove_again(settings, proposal, snapshot.tree, changes, on_event, part=part)
 
 
 async def replay_run(settings: Settings, run: str, on_event: Listener = lambda _: None) -> tuple[RunEnded, bool]:

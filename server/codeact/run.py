@@ -36,6 +36,7 @@ async def run_task(
     buffers: Mapping[str, str] | None = None,
     on_event: Listener = lambda _: None,
     recorded: Recording | None = None,
+    model: Model | None = None,
 ) -> RunEnded:
     """Do a task and tell how it ended; the workspace is only read.
 
@@ -47,6 +48,7 @@ async def run_task(
         buffers: unsaved texts of the editor, by path relative to the workspace.
         on_event: hears everything as it happens.
         recorded: repeats an earlier run's snapshot and answers instead of taking and asking for new ones.
+        model: whom to ask, if not the one that the settings name.
 
     Raises:
         CodeActError: the machinery failed; the journal has the reason.
@@ -54,7 +56,7 @@ async def run_task(
     run = new_run_id()
     secrets = [settings.model.api_key.value] if settings.model.api_key else []
     with create_journal(settings, run, secrets) as journal:
-        walk = Walk(task, settings, run, journal, on_event)
+        walk = Walk(task, settings, run, journal, on_event, model)
         walk.tell(RunStarted(run=run, task=task, workspace=str(settings.workspace)))
         try:
             async with asyncio.timeout(settings.budget.timeout):
@@ -198,15 +200,16 @@ def _nothing_to_fix(walk: Walk, before: TestReport) -> RunEnded:
 
 
 def summary(proposal: Proposal, wanted: int) -> str:
-    """What is proven, in one line: for instance "fixes 2 tests, 31 others still pass, proven in a fresh sandbox"."""
+    """What is proven, in one line: for instance "fixes 2 tests, 31 other still passes, proven in a fresh sandbox"."""
     evidence = proposal.evidence
     if evidence is None:
         return f"not proven · {stat(proposal.patches)}"
     fixed = len(evidence.targets)
-    others = evidence.after.counts.get(Outcome.PASSED, 0) - fixed
+    others = max(evidence.after.counts.get(Outcome.PASSED, 0) - fixed, 0)
+    still = "1 other still passes" if others == 1 else f"{others} others still pass"
     of_wanted = f" of {wanted}" if fixed < wanted else ""
     return (
-        f"fixes {fixed}{of_wanted} test{'s' * (max(fixed, wanted) != 1)}, {max(others, 0)} others still pass, "
+        f"fixes {fixed}{of_wanted} test{'s' * (max(fixed, wanted) != 1)}, {still}, "
         f"proven in a fresh sandbox · {stat(proposal.patches)}"
     )
 

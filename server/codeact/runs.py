@@ -13,7 +13,7 @@ from typing import Any, Literal
 from codeact.errors import RunNotFound, WireError
 from codeact.events import RunStarted, Status
 from codeact.processes import is_alive
-from codeact.record import JOURNAL
+from codeact.record import FATES, JOURNAL
 from codeact.settings import Settings
 from codeact.wire import from_json
 
@@ -100,7 +100,7 @@ def _summarise(folder: Path, run: str) -> RunSummary:
         started = from_json(RunStarted, first["data"]["event"])
         alive = is_alive(first["data"]["process"])
         ended = _last(lines, "ended")
-        fate = _last(lines, "applied", "undone", "discarded")
+        fate = _last(lines, *FATES)
         return RunSummary(
             run=run,
             time=first["time"],

@@ -59,7 +59,7 @@ class Drafting:
             "script",
             workspace=describe_workspace(self.snapshot, task.instruction, size),
             conventions=describe_conventions(self.snapshot, size // 8),
-            instruction=task.instruction,
+            instruction="\n\n".join(filter(None, (task.instruction, task.shown))),
         )
         return Assignment(
             brief=(

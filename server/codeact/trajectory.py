@@ -27,6 +27,7 @@ class Task:
         tests: node ids or paths of the tests to fix; empty means every test that fails.
         follows: id of the run that a follow-up question goes on from; empty if it stands alone.
         script: path and arguments of a kept script to run again; empty if one is to be written.
+        shown: what the developer has selected in the editor, in words for the model; may be empty.
     """
 
     kind: TaskKind
@@ -34,6 +35,7 @@ class Task:
     tests: tuple[str, ...] = ()
     follows: str = ""
     script: tuple[str, ...] = ()
+    shown: str = ""
 
 
 @dataclass(frozen=True)

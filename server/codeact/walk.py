@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
 
 from codeact.events import Event, ModelChosen, Progress, RunEnded, SnapshotTaken, Status, StepTaken
@@ -31,13 +31,17 @@ class Recording:
 
 @dataclass
 class Walk:
-    """One task on its way: its settings, its journal, its listener, its price."""
+    """One task on its way: its settings, its journal, its listener, its price.
+
+    `model` is whom to ask if that is not for the settings to say.
+    """
 
     task: Task
     settings: Settings
     run: str
     journal: Journal
     on_event: Listener
+    model: Model | None = None
     usage: Usage = Usage()
     steps: int = 0
     why: str = ""
@@ -109,6 +113,9 @@ async def choose_model(walk: Walk, recorded: Recording | None) -> AsyncIterator[
         walk.tell(asked)
         yield model
         return
-    async with open_model(walk.settings, on_progress=walk.say) as model:
-        walk.tell(ModelChosen(name=model.name, context=model.context, schedule=tuple(model.schedule)))
-        yield model
+    async with AsyncExitStack() as stack:
+        chosen = walk.model
+        if chosen is None:
+            chosen = await stack.enter_async_context(open_model(walk.settings, on_progress=walk.say))
+        walk.tell(ModelChosen(name=chosen.name, context=chosen.context, schedule=tuple(chosen.schedule)))
+        yield chosen

@@ -52,7 +52,7 @@ async def test_a_failing_test_is_fixed_and_proven(workspace: Path, scripted: Sta
     ended = await run_task(FIX, with_model)
     assert ended.status == "verified", ended.message
     assert "+    return a + b" in ended.diff
-    assert "fixes 1 test, 1 others still pass" in ended.message
+    assert "fixes 1 test, 1 other still passes" in ended.message
     assert ended.evidence
     assert ended.evidence.targets == ("test_calc.py::test_add",)
     assert ended.evidence.after.counts == {Outcome.PASSED: 2}

@@ -1,61 +1,19 @@
-"""What goes over the wire to an editor: arguments of commands; positions, edits and diagnostics made of our values.
-
-The one place, with `lsp`, that knows LSP's types.
-"""
+"""Our values as LSP's: positions, edits and diagnostics."""
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
 
-import cattrs
 from lsprotocol import types
-from pygls.exceptions import JsonRpcInvalidParams
 from pygls.uris import from_fs_path, to_fs_path
 
 from codeact.evidence import Patch
-from codeact.trajectory import TestReport, TestResult
+from codeact.trajectory import FileState, TestReport, TestResult
 from codeact.unified import is_text
 
-T = TypeVar("T")
 SOURCE = "codeact"
-EVENT = "codeact/event"
+BOM = "\ufeff"
 LINE_END = re.compile(r"\r\n|\r|\n")
-_CONVERTER = cattrs.Converter(forbid_extra_keys=True)
-
-
-@dataclass(frozen=True)
-class FixArguments:
-    """`codeact.fix`: the folder that `uri` is in, and the tests to fix; all that fail if none are named."""
-
-    uri: str = ""
-    tests: tuple[str, ...] = ()
-    instruction: str = ""
-
-
-@dataclass(frozen=True)
-class RunArguments:
-    """A command about one run."""
-
-    run: str
-
-
-def parse_arguments(cls: type[T], arguments: Sequence[Any]) -> T:
-    """The one object that a command takes.
-
-    Raises:
-        JsonRpcInvalidParams: there are several, or a field is wrong.
-    """
-    try:
-        if len(arguments) > 1:
-            raise TypeError("expected one object")  # noqa: TRY301 - the same answer as for a wrong object
-        return _CONVERTER.structure(arguments[0] if arguments else {}, cls)
-    except (cattrs.BaseValidationError, TypeError, ValueError) as error:
-        details = (
-            "; ".join(cattrs.transform_error(error)) if isinstance(error, cattrs.BaseValidationError) else str(error)
-        )
-        raise JsonRpcInvalidParams(f"Wrong arguments for this command: {details}") from None
 
 
 def to_path(uri: str) -> Path | None:
@@ -70,16 +28,20 @@ def to_uri(path: Path) -> str:
 
 
 def to_edits(patch: Patch, encoding: types.PositionEncodingKind | str) -> list[types.TextEdit]:
-    """The hunks of a patch to an existing text file as edits of the text that it had."""
+    """The hunks of a patch to an existing text file as edits of the text that it had.
+
+    A byte order mark is no character of an editor's text.
+    """
     assert patch.before is not None  # noqa: S101 - the caller creates and deletes files otherwise
     text = patch.before.content.decode("utf-8")
+    mark = text.startswith(BOM)
     lines = patch.before.content.split(b"\n")
     edits = []
     for hunk in patch.hunks:
         start = len(b"\n".join([*lines[: hunk.old_start - 1], b""]).decode("utf-8"))
         stop = start + len(hunk.old.decode("utf-8"))
-        where = types.Range(to_position(text, start, encoding), to_position(text, stop, encoding))
-        edits.append(types.TextEdit(where, hunk.new.decode("utf-8")))
+        first, last = (to_position(text[mark:], max(offset - mark, 0), encoding) for offset in (start, stop))
+        edits.append(types.TextEdit(types.Range(first, last), hunk.new.decode("utf-8").removeprefix(BOM)))
     return edits
 
 
@@ -97,8 +59,15 @@ def to_position(text: str, offset: int, encoding: types.PositionEncodingKind | s
 
 
 def is_editable(patch: Patch) -> bool:
-    """Whether a patch can be sent as edits of text."""
-    return is_text(patch.before) and is_text(patch.after)
+    """Whether a patch can be sent as edits of text: UTF-8, which is all that LSP has."""
+    return all(is_text(state) and _is_utf8(state) for state in (patch.before, patch.after))
+
+
+def _is_utf8(state: FileState | None) -> bool:
+    try:
+        return state is None or state.content.decode("utf-8") is not None
+    except UnicodeDecodeError:
+        return False
 
 
 def to_diagnostics(report: TestReport, path: str) -> list[types.Diagnostic]:
