@@ -5,9 +5,13 @@
 
 Each chat request takes the next entry of the script (the last one again and again when `repeat` is set); a plain string
 is a reply. `requests` holds the bodies of the chat requests, `headers` what they came with.
+
+As a program, `openai_server.py SCRIPT`, it follows a JSON list of texts and, as numbers, of HTTP statuses; it prints its
+address and runs until its input ends.
 """
 
 import json
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
@@ -271,3 +275,15 @@ def _delta(index: int, **delta: str) -> dict[str, Any]:
 
 def _split(text: str, size: int = 8) -> list[str]:
     return [text[start : start + size] for start in range(0, len(text), size)]
+
+
+def main() -> None:
+    """Serve a script from the command line."""
+    script = [Fault(entry) if isinstance(entry, int) else say(entry, delay=0.02) for entry in json.loads(sys.argv[1])]
+    with ScriptedOpenAI(script, repeat=True) as server:
+        print(server.base_url, flush=True)
+        sys.stdin.read()
+
+
+if __name__ == "__main__":
+    main()

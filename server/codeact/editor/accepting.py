@@ -64,6 +64,7 @@ async def accept(
             files=plan.changes,
         )
         await asyncio.to_thread(append, settings, proposal.run, "applied", applied)
+        ls.settle(settings.workspace, evidence.targets)
     return {
         "applied": answer.applied,
         "files": [change.path for change in plan.changes],

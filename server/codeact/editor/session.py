@@ -2,7 +2,8 @@
 
 import asyncio
 import uuid
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -155,6 +156,13 @@ class Session(LanguageServer):
         capabilities = self.client_capabilities.workspace
         if capabilities and capabilities.code_lens and capabilities.code_lens.refresh_support:
             self.workspace_code_lens_refresh(None)
+
+    def settle(self, workspace: Path, tests: Collection[str]) -> None:
+        """Show no longer what an accepted change has mended."""
+        known = self.reports.get(workspace)
+        if known:
+            left = tuple(result for result in known.results if result.node_id not in tests)
+            self.publish(workspace, replace(known, results=left))
 
     async def _begin_progress(self, title: str, *, measured: bool) -> str:
         window = self.client_capabilities.window

@@ -66,7 +66,7 @@ function draw(): void {
 }
 
 function drawStatus(): void {
-  const words = state === "open" ? describeStatus(model.status) : state;
+  const words = state === "open" ? describeStatus(model.status) : `${state[0]?.toUpperCase()}${state.slice(1)}`;
   const text = model.status === "running" ? model.activity : words;
   const status = element("status");
   if (status.textContent !== text) status.textContent = text; // an equal text would be read aloud again

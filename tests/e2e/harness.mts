@@ -1,0 +1,244 @@
+// A real VS Code (code-server) with the packaged extension in a real browser; only the model's words are scripted.
+import { type ChildProcess, spawn, spawnSync } from "node:child_process";
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import { createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import type { Browser, FrameLocator, Locator, Page } from "playwright-core";
+
+const HERE = dirname(fileURLToPath(import.meta.url));
+export const TOP = join(HERE, "..", "..");
+export const OUTPUT = join(HERE, "output");
+const TOOLS = process.env.CODEACT_E2E_TOOLS ?? "";
+const { chromium } = createRequire(join(TOOLS, "package.json"))("playwright-core") as typeof import("playwright-core");
+const CHROMIUM = [
+  ...["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"],
+  ...["--disable-component-update", "--disable-sync", "--disable-dev-shm-usage"],
+];
+const CALM = {
+  "workbench.startupEditor": "none",
+  "window.dialogStyle": "custom",
+  "workbench.editor.useModal": "off",
+  "workbench.secondarySideBar.defaultVisibility": "hidden",
+  "workbench.tips.enabled": false,
+  "chat.disableAIFeatures": true,
+  "extensions.ignoreRecommendations": true,
+  "telemetry.telemetryLevel": "off",
+  "update.mode": "none",
+  "git.openRepositoryInParentFolders": "never",
+  "editor.minimap.enabled": false,
+  "files.autoSave": "off",
+};
+let shared: Promise<Browser> | undefined;
+
+export interface Options {
+  /** The workspace's files. */
+  files: Record<string, string>;
+  /** What the model says, answer by answer; a number is an HTTP status. */
+  script?: (string | number)[];
+  settings?: Record<string, unknown>;
+  /** Ask for trust, as VS Code does by default. */
+  trust?: boolean;
+  /** Variables of the editor and of the server. */
+  environ?: Record<string, string>;
+  theme?: "light" | "dark";
+}
+
+/** One editor on one workspace. Close it at the end. */
+export class Editor {
+  private readonly processes: ChildProcess[] = [];
+  page!: Page;
+  readonly folder = mkdtempSync(join(tmpdir(), "codeact-e2e-"));
+  readonly workspace = join(this.folder, "shop");
+  private shots = 0;
+
+  private readonly name: string;
+
+  constructor(name: string) {
+    this.name = name;
+  }
+
+  static async open(name: string, options: Options): Promise<Editor> {
+    const editor = new Editor(name);
+    await editor.start(options);
+    return editor;
+  }
+
+  private async start(options: Options): Promise<void> {
+    spawnSync("chmod", ["755", this.folder]);
+    for (const [path, text] of Object.entries(options.files)) {
+      mkdirSync(dirname(join(this.workspace, path)), { recursive: true });
+      writeFileSync(join(this.workspace, path), text);
+    }
+    const git = (...args: string[]) =>
+      spawnSync("git", ["-c", "user.name=Dev", "-c", "user.email=dev@example.org", ...args], { cwd: this.workspace });
+    git("init", "-q");
+    git("add", "-A");
+    git("commit", "-qm", "first");
+    const model = options.script ? { "codeact.model.name": "scripted", "codeact.model.baseUrl": await this.serveModel(options.script) } : {};
+    const settings = {
+      ...CALM,
+      "workbench.colorTheme": options.theme === "light" ? "Default Light Modern" : "Default Dark Modern",
+      "codeact.server.command": [join(TOP, ".venv", "bin", "codeact"), "lsp"],
+      "codeact.sandbox.backend": "bubblewrap",
+      ...model,
+      ...options.settings,
+    };
+    const data = join(this.folder, "data");
+    for (const scope of ["User", "Machine"]) {
+      mkdirSync(join(data, scope), { recursive: true });
+      writeFileSync(join(data, scope, "settings.json"), JSON.stringify(settings));
+    }
+    cpSync(await installed(), join(this.folder, "extensions"), { recursive: true });
+    const port = await freePort();
+    this.run(join(TOOLS, "node_modules", ".bin", "code-server"), [
+      ...["--config", "/dev/null", "--auth", "none", "--bind-addr", `127.0.0.1:${port}`, "--disable-telemetry"],
+      ...["--disable-update-check", "--disable-getting-started-override", "--reconnection-grace-time", "3"],
+      ...(options.trust ? [] : ["--disable-workspace-trust"]),
+      ...["--user-data-dir", data, "--extensions-dir", join(this.folder, "extensions")],
+    ], { CODEACT_STATE_DIR: join(this.folder, "state"), CODEACT_CACHE_DIR: join(this.folder, "cache"), ...options.environ });
+    await until(async () => (await fetch(`http://127.0.0.1:${port}/healthz`)).ok, 30_000);
+    shared ??= chromium.launch({ executablePath: process.env.CODEACT_E2E_CHROMIUM ?? "/usr/bin/chromium", args: CHROMIUM });
+    const context = await (await shared).newContext({ viewport: { width: 1400, height: 900 } });
+    await context.tracing.start({ screenshots: true, snapshots: true });
+    this.page = await context.newPage();
+    await this.page.goto(`http://127.0.0.1:${port}/?folder=${this.workspace}`);
+    await this.page.locator(".monaco-workbench").waitFor({ timeout: 30_000 });
+  }
+
+  private async serveModel(script: (string | number)[]): Promise<string> {
+    const server = this.run(join(TOP, ".venv", "bin", "python"), [join(TOP, "tests", "support", "openai_server.py"), JSON.stringify(script)]);
+    return new Promise((resolve) => server.stdout?.once("data", (data) => resolve(String(data).trim())));
+  }
+
+  private run(program: string, args: string[], environ: Record<string, string> = {}): ChildProcess {
+    const path = `${join(TOOLS, "node_modules", ".bin")}:${process.env.PATH}`;
+    const child = spawn(program, args, {
+      detached: true,
+      stdio: ["pipe", "pipe", "inherit"],
+      env: { ...process.env, PATH: path, CODEACT_CONFIG: "/dev/null", ...environ },
+    });
+    if (program.endsWith("code-server")) child.stdout?.resume();
+    this.processes.push(child);
+    return child;
+  }
+
+  /** End everything; a failed test leaves its trace and last picture. */
+  async close(failed: boolean): Promise<void> {
+    const context = this.page?.context();
+    if (failed && context) {
+      await this.shot("failed").catch(() => undefined);
+      await context.tracing.stop({ path: join(OUTPUT, `${this.name}.trace.zip`) }).catch(() => undefined);
+    }
+    await context?.close().catch(() => undefined);
+    for (const child of this.processes) {
+      try {
+        process.kill(-(child.pid ?? 0), "SIGKILL");
+      } catch {}
+    }
+    rmSync(this.folder, { recursive: true, force: true, maxRetries: 5, retryDelay: 200 });
+  }
+
+  async shot(what: string): Promise<void> {
+    mkdirSync(OUTPUT, { recursive: true });
+    this.shots += 1;
+    await this.page.screenshot({ path: join(OUTPUT, `${this.name}-${this.shots}-${what}.png`) });
+  }
+
+  /** Run a command by its title, from the palette. */
+  async command(title: string): Promise<void> {
+    const input = this.page.locator(".quick-input-widget input.input");
+    for (let tries = 0; tries < 5 && !(await input.isVisible()); tries += 1) {
+      await this.page.keyboard.press("F1");
+      await input.waitFor({ timeout: 1500 }).catch(() => undefined);
+    }
+    await input.fill(`>${title}`);
+    await this.page.locator(".quick-input-list .monaco-list-row", { hasText: title }).first().click();
+  }
+
+  /** Answer the input box that a command shows. */
+  async answer(text: string): Promise<void> {
+    const input = this.page.locator(".quick-input-widget input.input");
+    await input.waitFor();
+    await input.fill(text);
+    await this.page.keyboard.press("Enter");
+  }
+
+  async openFile(path: string): Promise<void> {
+    await this.page.keyboard.press("Control+p");
+    const input = this.page.locator(".quick-input-widget input.input");
+    await input.waitFor();
+    await input.fill(path);
+    await this.page.locator(".quick-input-list .monaco-list-row", { hasText: path.split("/").pop() }).first().waitFor();
+    await this.page.keyboard.press("Enter");
+    await this.page.locator(".tab.active", { hasText: path.split("/").pop() }).waitFor();
+  }
+
+  /** A notification with this text. */
+  toast(text: string | RegExp): Locator {
+    return this.page.locator(".notification-toast", { hasText: text });
+  }
+
+  async press(text: string | RegExp, button: string): Promise<void> {
+    const toast = this.toast(text);
+    await toast.waitFor({ timeout: 60_000 });
+    await toast.getByRole("button", { name: button, exact: true }).click();
+  }
+
+  /** The inside of the run view. */
+  view(): FrameLocator {
+    return this.page.frameLocator("iframe.webview.ready").frameLocator("iframe#active-frame");
+  }
+
+  /** The text of the editor that has the focus. */
+  async text(): Promise<string> {
+    const lines = await this.page.locator(".editor-group-container.active .view-line").allInnerTexts();
+    return lines.join("\n").replaceAll("\u00a0", " ");
+  }
+}
+
+/** Try again until it is true. */
+export async function until(done: () => Promise<boolean> | boolean, timeout = 20_000): Promise<void> {
+  const end = Date.now() + timeout;
+  for (;;) {
+    try {
+      if (await done()) return;
+    } catch (error) {
+      if (Date.now() > end) throw error;
+    }
+    if (Date.now() > end) throw new Error(`still not: ${done}`);
+    await new Promise((resolve) => setTimeout(resolve, 150));
+  }
+}
+
+export async function closeBrowser(): Promise<void> {
+  await (await shared)?.close();
+}
+
+/** The extensions folder with the packed extension, installed once. */
+async function installed(): Promise<string> {
+  const folder = join(OUTPUT, "extensions");
+  const packed = readdirSync(join(TOP, "dist")).find((name) => name.endsWith(".vsix"));
+  if (!packed) throw new Error("There is no .vsix. Run: make vsix");
+  if (!existsSync(join(folder, "extensions.json"))) {
+    const program = join(TOOLS, "node_modules", ".bin", "code-server");
+    const args = ["--config", "/dev/null", "--extensions-dir", folder, "--install-extension", join(TOP, "dist", packed), "--force"];
+    const path = `${join(TOOLS, "node_modules", ".bin")}:${process.env.PATH}`;
+    const done = spawnSync(program, args, { env: { ...process.env, PATH: path }, encoding: "utf8" });
+    if (done.status !== 0) throw new Error(done.stderr + done.stdout);
+  }
+  return folder;
+}
+
+function freePort(): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const server = createServer();
+    server.once("error", reject);
+    server.listen(0, "127.0.0.1", () => {
+      const address = server.address();
+      server.close(() => resolve(typeof address === "object" && address ? address.port : 0));
+    });
+  });
+}
