@@ -9,7 +9,7 @@ unexport VIRTUAL_ENV PYTHONPATH PYTHONHOME UV_PROJECT_ENVIRONMENT UV_SYSTEM_PYTH
 BIN := .venv/bin
 STAMP := .venv/.installed
 
-.PHONY: help install system demo check test vsix coverage bench lock format clean
+.PHONY: help install system demo check test e2e vsix coverage bench lock format clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
@@ -31,6 +31,9 @@ check: install ## lint, format, types, architecture, pins, and what must not be 
 
 test: install ## every test, with coverage; sets up what the tests need where it can (ARGS="-k sandbox")
 	@scripts/test.sh $(ARGS)
+
+e2e: install system ## drive the extension in a real VS Code and browser (ARGS=cancel: only that scenario)
+	@scripts/e2e.sh $(ARGS)
 
 vsix: install ## pack the editor extension, with the server inside, as dist/codeact-VERSION.vsix
 	@scripts/extension.sh vsix

@@ -6,6 +6,7 @@ cd "$(dirname "$0")/.."
 . scripts/common.sh
 
 scripts/system.sh || echo "Going on without: tests that need a sandbox skip."
+scripts/editors.sh || echo "Going on without: tests that need Neovim or Emacs skip."
 scripts/docker-engine.sh start || echo "Going on without: tests that need a Docker engine skip."
 trap 'scripts/docker-engine.sh stop' EXIT
 .venv/bin/codeact model pull </dev/null || echo "The embedded model could not be fetched: tests that need it skip."

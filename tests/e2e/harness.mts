@@ -117,7 +117,7 @@ export class Editor {
     const path = `${join(TOOLS, "node_modules", ".bin")}:${process.env.PATH}`;
     const child = spawn(program, args, {
       detached: true,
-      stdio: ["pipe", "pipe", "inherit"],
+      stdio: ["pipe", "pipe", "ignore"],
       env: { ...process.env, PATH: path, CODEACT_CONFIG: "/dev/null", ...environ },
     });
     if (program.endsWith("code-server")) child.stdout?.resume();

@@ -281,7 +281,8 @@ def main() -> None:
     """Serve a script from the command line."""
     script = [Fault(entry) if isinstance(entry, int) else say(entry, delay=0.02) for entry in json.loads(sys.argv[1])]
     with ScriptedOpenAI(script, repeat=True) as server:
-        print(server.base_url, flush=True)
+        sys.stdout.write(server.base_url + "\n")
+        sys.stdout.flush()
         sys.stdin.read()
 
 

@@ -107,16 +107,14 @@ async def check_part(ls: Session, *arguments: Any) -> Any:  # noqa: ANN401
     wanted = parse_arguments(ChoiceArguments, arguments)
     settings, proposal = await _proposal(ls, wanted.run)
     hunks = wanted.hunks or ()
-    return await ls.follow(
-        "Proving the selection", lambda tell: check(ls, settings, proposal, hunks, tell), proposal.run
-    )
+    return await ls.follow("Proving the selection", lambda tell: check(ls, settings, proposal, hunks, tell))
 
 
 @server.command("codeact.verify")
 async def verify(ls: Session, *arguments: Any) -> Any:  # noqa: ANN401
     """Prove a run's proposal again."""
     settings, proposal = await _proposal(ls, parse_arguments(RunArguments, arguments).run)
-    return await ls.follow("Proving again", lambda tell: verify_run(settings, proposal.run, tell), proposal.run)
+    return await ls.follow("Proving again", lambda tell: verify_run(settings, proposal.run, tell))
 
 
 @server.command("codeact.apply")
@@ -124,9 +122,7 @@ async def apply(ls: Session, *arguments: Any) -> Any:  # noqa: ANN401
     """Accept a proposal, or some of its hunks."""
     wanted = parse_arguments(ChoiceArguments, arguments)
     settings, proposal = await _proposal(ls, wanted.run)
-    return await ls.follow(
-        "Applying the proposal", lambda tell: accept(ls, settings, proposal, wanted.hunks, tell), proposal.run
-    )
+    return await ls.follow("Applying the proposal", lambda tell: accept(ls, settings, proposal, wanted.hunks, tell))
 
 
 @server.command("codeact.undo")

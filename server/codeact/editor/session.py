@@ -103,21 +103,19 @@ class Session(LanguageServer):
         text = _with_mark(document, workspace / path)
         return FileState(text.encode("utf-8"), on_disk.mode if on_disk else "100644")
 
-    async def follow(
-        self, title: str, work: Callable[[Tell], Awaitable[Any]], run: str = "", *, measured: bool = False
-    ) -> Any:  # noqa: ANN401 - JSON
-        """Do something long: with progress, events, and three ways to cancel it. Returns JSON.
+    async def follow(self, title: str, work: Callable[[Tell], Awaitable[Any]], *, measured: bool = False) -> Any:  # noqa: ANN401
+        """Do something long: with progress, events if it is a run, and three ways to cancel it. Returns JSON.
 
         Args:
             title: what the editor shows.
             work: what to do; it is given somebody to tell what happens.
-            run: the run that it is about, if it is known already.
             measured: it will tell how much of it is done.
 
         Raises:
             JsonRpcException: it failed; the message says why.
         """
         token = await self._begin_progress(title, measured=measured)
+        run = ""
 
         def tell(event: Event) -> None:
             nonlocal run
@@ -176,8 +174,8 @@ class Session(LanguageServer):
         return token
 
     def _show(self, event: Event, token: str, run: str) -> None:
-        if self.wants_events:
-            self.protocol.notify(EVENT, {**to_json(event), **({"run": run} if run else {})})
+        if self.wants_events and run:
+            self.protocol.notify(EVENT, {**to_json(event), "run": run})
         if not token:
             return
         match event:

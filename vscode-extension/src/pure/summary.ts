@@ -80,6 +80,12 @@ export function describeEvidence(evidence: Evidence): { label: string; detail: s
 
 /** Whether a proof covers what was kept, and what to say if it does not. */
 export function describeCheck(evidence: Evidence): string {
+  if (evidence.verified && evidence.targets.length > 0) {
+    const count = evidence.targets.length;
+    const left = evidence.after.failing?.length ?? 0;
+    const others = left > 0 ? `; ${left} other${left > 1 ? "s" : ""} still fail${left > 1 ? "" : "s"}` : "";
+    return `The rest still passes: it fixes ${count} test${count > 1 ? "s" : ""}, proven in a fresh sandbox${others}.`;
+  }
   if (evidence.verified) return `The rest still passes: ${describeTally(evidence.after)}.`;
   const why = evidence.reasons[0] ?? describeTally(evidence.after);
   return `Without what you left out it is not proven: ${why}`;

@@ -33,7 +33,7 @@ export class RunStore implements vscode.Disposable {
     this.latest = run;
     if (!this.runs.has(run) && event.event !== "started") return; // its beginning is in the journal only
     const events = this.runs.get(run) ?? [];
-    if (event.event === "result" && events.at(-1)?.event === "result") return;
+    if (events.at(-1)?.event === "result") return; // it is over
     events.push(event);
     this.keep(run, events);
     this.arrivals.fire({ run, event });
