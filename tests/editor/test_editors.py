@@ -51,7 +51,8 @@ def test_fix_and_accept(name: str, workspace: Path, tmp_path: Path, scripted: Ca
     assert seen.exists(), done.stdout + done.stderr
     found = json.loads(seen.read_text())
     assert (found["status"], found["applied"]) == ("verified", True), found
-    assert {"begin", "report", "end"} <= set(found["progress"])
+    # eglot announces no progress before its version 1.10, and is sent none then.
+    assert {"begin", "report", "end"} <= set(found["progress"]) or (name == "emacs" and not found["progress"])
     assert found["diagnostics"] >= 1
     assert MENDED.rstrip() in found["text"]
     assert f"# typed in {'Neovim' if name == 'nvim' else 'Emacs'}, not saved" in found["text"]
