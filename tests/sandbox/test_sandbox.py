@@ -99,57 +99,6 @@ async def test_a_dead_interpreter_is_told_and_replaced(open_one: Opener, code: s
         assert (await run(sandbox, "1 + 1")).value == "2"
 
 
-@pytest.mark.parametrize(
-    "code",
-    [
-        "x = bytearray(3 << 30)",
-        "import subprocess, sys\nps = [subprocess.Popen([sys.executable, '-c', 'x = bytearray(120 << 20); input()'], stdin=-1) for _ in range(9)]\nimport time; time.sleep(15)",
-        "import os\nwhile True: os.fork()",
-        "import threading, time\nfor _ in range(5000): threading.Thread(target=time.sleep, args=(60,)).start()",
-        "with open('/tmp/big', 'wb') as f:\n    while True: f.write(bytes(1 << 20))",
-        "with open('big', 'wb') as f:\n    while True: f.write(bytes(1 << 20))",
-        "for i in range(10**7): open(f'/tmp/{i}', 'w').close()",
-    ],
-)
-async def test_bombs_are_contained(open_one: Opener, code: str) -> None:
-    """Memory, processes, threads, bytes and files run out inside, and the sandbox can be used afterwards."""
-    limits = {"memory_bytes": 512 << 20, "processes": 64, "scratch_bytes": 32 << 20, "view_bytes": 32 << 20}
-    async with open_one(**limits) as sandbox:
-        seen = await run(sandbox, code, timeout=8)
-        assert seen.failure or seen.timed_out or seen.stderr
-        await sandbox.restore()
-        assert (await run(sandbox, "1 + 1")).value == "2"
-
-
-@pytest.mark.parametrize(
-    ("code", "error"),
-    [
-        ("import socket; socket.create_connection(('192.0.2.1', 80), 2)", "OSError"),
-        ("import socket; socket.getaddrinfo('example.org', 80)", "gaierror"),
-        ("import socket; socket.socket(40, socket.SOCK_STREAM)", "OSError"),
-        ("open('/usr/x', 'w')", "OSError"),
-        ("open('/run/codeact/snapshot/mod.py', 'w')", "OSError"),
-        ("open('/run/codeact/lib/codeact_sandbox/worker.py', 'a')", "OSError"),
-        ("open('/proc/1/mem', 'rb')", "PermissionError"),
-        ("open('/proc/1/environ', 'rb').read()", "PermissionError"),
-        ("import os; os.listdir('/proc/1/fd')", "PermissionError"),
-        ("import os; os.setuid(0)", "PermissionError"),
-        (
-            "import ctypes, os\nif ctypes.CDLL(None, use_errno=True).ptrace(16, 1, 0, 0) != 0: raise OSError(ctypes.get_errno())",
-            "OSError",
-        ),
-        ("import ctypes\nif ctypes.CDLL(None).unshare(0x10000000) != 0: raise OSError('no')", "OSError"),
-        ("import ctypes\nif ctypes.CDLL(None).syscall(425, 1, 0) < 0: raise OSError('no')", "OSError"),
-    ],
-)
-async def test_what_is_forbidden_fails(open_one: Opener, code: str, error: str) -> None:
-    """Networks, the host's files, the Worker's memory, privileges, and kernel interfaces that attackers like."""
-    async with open_one() as sandbox:
-        seen = await run(sandbox, code)
-        assert seen.failure, seen
-        assert seen.failure.type in (error, "PermissionError", "OSError"), seen.failure
-
-
 async def test_nothing_of_the_host_is_seen(open_one: Opener, monkeypatch: pytest.MonkeyPatch) -> None:
     """No variable, no file of the home folder, no capability, no privilege to gain."""
     monkeypatch.setenv("HOST_SECRET", "1")
