@@ -90,6 +90,11 @@ def make_parser() -> argparse.ArgumentParser:
     apply.add_argument("--unproven", action="store_true", help="accept it although nothing proves it")
     apply.set_defaults(command="commands:apply")
 
+    prepare = commands.add_parser(
+        "prepare", parents=[common], help="install what the workspace asks for, apart from it (needs the network)"
+    )
+    prepare.add_argument("--kit", action="store_true", help="with libraries for questions about data")
+    prepare.set_defaults(command="preparing:prepare")
     doctor = commands.add_parser("doctor", parents=[common], help="what works here, and what mends the rest")
     doctor.set_defaults(command="commands:doctor")
     model = commands.add_parser("model", parents=[common], help="the embedded model")

@@ -19,6 +19,7 @@ from codeact.events import StepTaken
 from codeact.evidence import Evidence, Proposal
 from codeact.journal import find_run, list_runs, open_journal, read_journal
 from codeact.models.pull import PullProgress, installed_models, pull_model
+from codeact.preparing import offer_to_prepare
 from codeact.proposal import select, separate, unified_diff
 from codeact.revisit import prove_plan, replay_run, verify_run
 from codeact.run import run_task
@@ -40,6 +41,7 @@ def task(options: Namespace, settings: Settings, terminal: Terminal) -> int:
         kind=TaskKind(options.kind), instruction=options.instruction, tests=tuple(options.tests), follows=follows
     )
     sweep(settings)
+    offer_to_prepare(settings, terminal, data=wanted.kind is not TaskKind.FIX)
     try:
         ended = run_to_end(run_task(wanted, settings, on_event=terminal.show))
     except asyncio.CancelledError:

@@ -10,6 +10,7 @@ something it needs, did not work. Its text says what happened, to what, and what
     ├── SandboxError              the machinery around the sandbox failed
     │   ├── SandboxUnavailable    no backend answers, or the one asked for does not
     │   └── SandboxDied           a sandbox ended that should have lived
+    ├── PrepareError              an environment cannot be prepared: a pin, a wheel, the index, the disk
     ├── ModelError                a model gave no usable answer
     │   ├── ModelUnavailable      endpoint dead, model not pulled, package missing
     │   ├── ModelRefused          wrong key, unknown model, no quota: trying again does not help
@@ -47,6 +48,10 @@ class SandboxUnavailable(SandboxError):
 
 class SandboxDied(SandboxError):
     """A sandbox ended that should have lived."""
+
+
+class PrepareError(CodeActError):
+    """An environment cannot be prepared."""
 
 
 class ModelError(CodeActError):

@@ -75,7 +75,7 @@ async def fix_tests(walk: Walk, buffers: Mapping[str, str], recorded: Recording 
     """Mend what fails, one failing test after the other, and prove all of it together."""
     snapshot = await freeze(walk, buffers, recorded)
     async with AsyncExitStack() as stack:
-        bench = await find_bench(walk.settings, walk.run)
+        bench = await find_bench(walk.settings, walk.run, walk.say)
         sandbox = await stack.enter_async_context(open_bench(bench, snapshot))
         walk.say("running the tests")
         await sandbox.preload()

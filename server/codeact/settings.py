@@ -117,6 +117,7 @@ class Settings:
     """Everything that can be set.
 
     `state` holds runs and snapshots, `cache` what can be made again; `scripts` is the workspace's folder for scripts.
+    `packages` says whether what is missing may be fetched from the package index: `never`, `ask`, or `always`.
     """
 
     workspace: Path
@@ -125,11 +126,13 @@ class Settings:
     snapshot: SnapshotSettings = SnapshotSettings()
     budget: Budget = Budget()
     scripts: str = "scripts"
+    packages: str = "ask"
     state: Path = field(default_factory=lambda: platformdirs.user_state_path("codeact"))
     cache: Path = field(default_factory=lambda: platformdirs.user_cache_path("codeact"))
 
 
 Layer = Mapping[str, Any]
+PACKAGES = ("never", "ask", "always")
 
 VARIABLES: Mapping[str, tuple[str, ...]] = {
     "CODEACT_MODEL": ("model", "name"),
@@ -140,6 +143,7 @@ VARIABLES: Mapping[str, tuple[str, ...]] = {
     "CODEACT_SANDBOX": ("sandbox", "backend"),
     "CODEACT_PYTHON": ("sandbox", "python"),
     "CODEACT_IMAGE": ("sandbox", "image"),
+    "CODEACT_PACKAGES": ("packages",),
     "CODEACT_STATE_DIR": ("state",),
     "CODEACT_CACHE_DIR": ("cache",),
 }
@@ -162,7 +166,10 @@ def load_settings(workspace: Path, overrides: Layer | None = None, environ: Mapp
         _structure(origin, {**layer, "workspace": workspace})  # so that the message names where a mistake stands
         merged = _merge(merged, layer)
     merged = _merge(merged, overrides or {})
-    return _structure("the options", {**merged, "workspace": workspace.expanduser().resolve()})
+    settings = _structure("the options", {**merged, "workspace": workspace.expanduser().resolve()})
+    if settings.packages not in PACKAGES:
+        raise SettingsError(f"The setting packages is one of {', '.join(PACKAGES)}, not {settings.packages!r}.")
+    return settings
 
 
 def _read_file(file: Path) -> Layer:

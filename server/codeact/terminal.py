@@ -76,7 +76,7 @@ class Terminal:
             return
         match event:
             case Progress(message=message):
-                self._work_on(message)
+                self.work_on(message)
             case ModelText(text=text):
                 self._write_on(text)
             case ModelChosen(name=name):
@@ -195,7 +195,13 @@ class Terminal:
         if not works and remedy:
             self.console.print(f"  {'':20} [yellow]{_plain(remedy)}[/]", soft_wrap=True)
 
-    def _work_on(self, message: str) -> None:
+    def hint(self, text: str) -> None:
+        """Say something by the way, to whoever watches; it is no part of the output."""
+        if not self.as_json:
+            self.say(f"[dim]{_plain(text)}[/]")
+
+    def work_on(self, message: str) -> None:
+        """Show what is being done now."""
         self._doing = message
         if not self.console.is_terminal:
             self.console.print(f"[dim]· {_plain(message)}[/]")
@@ -250,7 +256,7 @@ class Terminal:
             for result in seen.tests.failing[:1]:
                 self.console.print(Padding(Text(printable(error_lines(result, most=3)), style="dim"), (0, 0, 0, 4)))
         if self._doing:
-            self._work_on(self._doing) if self.console.is_terminal else None
+            self.work_on(self._doing) if self.console.is_terminal else None
 
 
 def describe_counts(report: TestReport) -> str:

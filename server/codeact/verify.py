@@ -15,10 +15,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from codeact import __version__
+from codeact.environments import choose_interpreter
 from codeact.evidence import Evidence
 from codeact.proposal import tally
 from codeact.protected import protected
-from codeact.sandboxes import find_interpreter, open_sandbox
+from codeact.sandboxes import open_sandbox
 from codeact.sandboxes.base import Interpreter, Sandbox, SandboxSpec
 from codeact.settings import Settings
 from codeact.smells import smells_of_fix
@@ -87,10 +88,20 @@ async def prove(
     )
 
 
-async def find_bench(settings: Settings, run: str) -> Bench:
-    """The bench for a run: the workspace's own Python, unless an image brings one."""
-    interpreter = None if settings.sandbox.image else await asyncio.to_thread(find_interpreter, settings)
-    return Bench(settings, interpreter, run)
+async def find_bench(
+    settings: Settings, run: str, on_progress: Callable[[str], None] = lambda _: None, *, data: bool = False
+) -> Bench:
+    """The bench for a run: the workspace's own Python or one prepared for it, unless an image brings one.
+
+    Args:
+        settings: of the workspace.
+        run: id of the run.
+        on_progress: hears of an environment that has to be prepared first.
+        data: libraries for data are wanted too, where the workspace has no environment of its own.
+    """
+    if settings.sandbox.image:
+        return Bench(settings, None, run)
+    return Bench(settings, await asyncio.to_thread(choose_interpreter, settings, on_progress, data=data), run)
 
 
 @asynccontextmanager

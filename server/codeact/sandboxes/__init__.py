@@ -8,10 +8,10 @@ from types import ModuleType
 from codeact.errors import SandboxUnavailable, SettingsError
 from codeact.sandboxes import bubblewrap, cgroups, engine, layout
 from codeact.sandboxes.base import Sandbox, SandboxSpec
-from codeact.sandboxes.interpreter import find_interpreter
+from codeact.sandboxes.interpreter import describe_interpreter, find_interpreter, find_own
 from codeact.settings import Settings
 
-__all__ = ["BackendStatus", "find_interpreter", "open_sandbox", "probe", "sweep"]
+__all__ = ["BackendStatus", "describe_interpreter", "find_interpreter", "find_own", "open_sandbox", "probe", "sweep"]
 
 BACKENDS = ("auto", "docker", "bubblewrap")
 

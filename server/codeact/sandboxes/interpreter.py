@@ -1,11 +1,12 @@
 """Which Python runs the workspace's code, and which folders of the host it needs."""
 
+import contextlib
 import json
 import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -34,22 +35,41 @@ def find_interpreter(settings: Settings) -> Interpreter:
         SettingsError: the one that the settings name does not work.
         SandboxUnavailable: there is none.
     """
-    if settings.sandbox.python:
-        chosen = Path(settings.sandbox.python).expanduser().absolute()
-        facts = _ask(chosen)
-        if facts is None:
-            raise SettingsError(f"The interpreter {chosen} does not run. Name another one: --python PATH")
-        return _interpreter(chosen, facts, settings.workspace)
-    for executable in _own(settings.workspace):
-        if facts := _ask(executable):
-            return _interpreter(executable, facts, settings.workspace)
-    found = [(executable, facts) for executable in _others() if (facts := _ask(executable))]
-    found.sort(key=lambda pair: not pair[1]["pytest"])
-    if not found:
+    if found := find_own(settings):
+        return found
+    others = [(executable, facts) for executable in _others() if (facts := _ask(executable, settings.cache))]
+    others.sort(key=lambda pair: not pair[1]["pytest"])
+    if not others:
         raise SandboxUnavailable(
             "No Python was found for the workspace. Make a .venv in it, or name one: --python PATH"
         )
-    return _interpreter(*found[0], settings.workspace)
+    return _interpreter(*others[0], settings.workspace)
+
+
+def find_own(settings: Settings) -> Interpreter | None:
+    """The interpreter that the settings name, or that of the workspace's own virtual environment.
+
+    Raises:
+        SettingsError: the one that the settings name does not work.
+    """
+    if settings.sandbox.python:
+        return describe_interpreter(Path(settings.sandbox.python).expanduser().absolute(), settings)
+    for executable in _own(settings.workspace):
+        if facts := _ask(executable, settings.cache):
+            return _interpreter(executable, facts, settings.workspace)
+    return None
+
+
+def describe_interpreter(executable: Path, settings: Settings) -> Interpreter:
+    """An interpreter, and the folders it needs.
+
+    Raises:
+        SettingsError: it does not run.
+    """
+    facts = _ask(executable, settings.cache)
+    if facts is None:
+        raise SettingsError(f"The interpreter {executable} does not run. Name another one: --python PATH")
+    return _interpreter(executable, facts, settings.workspace)
 
 
 def _own(workspace: Path) -> Iterator[Path]:
@@ -69,8 +89,13 @@ def _others() -> Iterator[Path]:
     yield Path(sys.executable)
 
 
-def _ask(executable: Path) -> dict[str, Any] | None:
-    """What an interpreter says of itself; None if it does not run."""
+def _ask(executable: Path, cache: Path) -> dict[str, Any] | None:
+    """What an interpreter says of itself; None if it does not run. Kept until it, or what it has, changes."""
+    file = cache / "interpreters.json"
+    known = _read(file)
+    if (kept := known.get(str(executable))) and kept.get("stamp") == _stamp(executable, kept.get("facts", {})):
+        kept_facts: dict[str, Any] = kept["facts"]
+        return kept_facts
     try:
         answer = subprocess.run(
             [executable, "-I", "-c", QUESTION], capture_output=True, timeout=20, check=True, stdin=subprocess.DEVNULL
@@ -78,7 +103,31 @@ def _ask(executable: Path) -> dict[str, Any] | None:
         facts: dict[str, Any] = json.loads(answer.stdout)
     except (OSError, subprocess.SubprocessError, ValueError):
         return None
+    with contextlib.suppress(OSError):
+        file.parent.mkdir(parents=True, exist_ok=True)
+        partial = file.with_suffix(f".{os.getpid()}")
+        partial.write_text(json.dumps({**known, str(executable): {"facts": facts, "stamp": _stamp(executable, facts)}}))
+        partial.replace(file)
     return facts
+
+
+def _read(file: Path) -> dict[str, Any]:
+    try:
+        known = json.loads(file.read_bytes())
+    except (OSError, ValueError):
+        return {}
+    return known if isinstance(known, dict) else {}
+
+
+def _stamp(executable: Path, facts: Mapping[str, Any]) -> list[list[object]]:
+    """When the interpreter, its configuration and its folders of packages were changed."""
+    places = [
+        executable,
+        executable.resolve(),
+        executable.parent.parent / "pyvenv.cfg",
+        *map(Path, facts.get("paths", ())),
+    ]
+    return [[str(place), place.stat().st_mtime_ns if place.exists() else 0] for place in places]
 
 
 def _interpreter(executable: Path, facts: dict[str, Any], workspace: Path) -> Interpreter:

@@ -1,0 +1,46 @@
+"""`codeact prepare`, and the question before a run whether to do it."""
+
+import sys
+from argparse import Namespace
+
+from codeact.environments import Offer, find_offer
+from codeact.environments import prepare as build
+from codeact.sandboxes import find_own
+from codeact.settings import Settings
+from codeact.terminal import Terminal
+
+OK, WITHOUT = 0, 1
+
+
+def prepare(options: Namespace, settings: Settings, terminal: Terminal) -> int:
+    """Prepare what a workspace asks for; with `--kit` also what questions about data like to have."""
+    if own := find_own(settings):
+        terminal.say(f"Nothing to prepare: the workspace has its own environment, {own.executable}.")
+        return OK
+    offer = find_offer(settings, data=options.kit)
+    if offer is None:
+        terminal.say("Nothing to prepare: it is there already, or the workspace asks for nothing.")
+        return OK
+    _build(settings, terminal, offer)
+    return OK
+
+
+def offer_to_prepare(settings: Settings, terminal: Terminal, *, data: bool) -> None:
+    """Before a run: ask whether what is missing may be fetched, if there is somebody to ask; else say how."""
+    if settings.packages != "ask":
+        return
+    offer = find_offer(settings, data=data)
+    if offer is None:
+        return
+    command = "codeact prepare --kit" if data else "codeact prepare"
+    if terminal.as_json or not (sys.stdin.isatty() and terminal.console.is_terminal):
+        terminal.hint(f"{offer.requirements.source} can be installed for runs, apart from the workspace: {command}")
+        return
+    terminal.say(f"No environment has what {offer.requirements.source} asks for.")
+    if input(f"Fetch its {len(offer.requirements.lines)} packages now, apart from the workspace? [y/N] ") in ("y", "Y"):
+        _build(settings, terminal, offer)
+
+
+def _build(settings: Settings, terminal: Terminal, offer: Offer) -> None:
+    made = build(settings, offer.requirements, offer.interpreter.executable, terminal.work_on)
+    terminal.say(f"[green]✔[/] {made.packages} packages for {made.source}, in {made.python.parent.parent}")
