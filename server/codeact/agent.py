@@ -61,6 +61,7 @@ class Assignment:
         restart: puts the view back to where the assignment began.
         check: judges the view after each answer; None when the model itself says that it is done.
         nudge: what the model reads when an answer has no code though it should.
+        objection: what is wrong with the model's final words, told to it once; empty if nothing is.
     """
 
     brief: tuple[Message, ...]
@@ -69,6 +70,7 @@ class Assignment:
     restart: Callable[[], Awaitable[None]]
     check: Callable[[], Awaitable[Verdict]] | None = None
     nudge: str = ""
+    objection: Callable[[str], str] = lambda _: ""
 
 
 @dataclass(frozen=True)
@@ -132,6 +134,7 @@ class _Loop:
     usage: Usage = Usage()
     steps: int = 0
     nudged: bool = False
+    objected: bool = False
 
     async def run(self) -> Outcome:
         self.messages = list(self.assignment.brief)
@@ -184,9 +187,11 @@ class _Loop:
         if not parsed.blocks:
             # Words alone are an answer where the model decides, but not before it has looked, or was told to.
             is_answer = self.assignment.check is None and (self.steps > 0 or self.nudged)
+            objection = self.assignment.objection(text) if is_answer and not self.objected else ""
             self.nudged = True
-            verdict = Verdict(passed=False, score=-1.0, text=self.assignment.nudge)
-            return Attempt(text, (), verdict, text if is_answer else None)
+            self.objected = self.objected or bool(objection)
+            verdict = Verdict(passed=False, score=-1.0, text=objection or self.assignment.nudge)
+            return Attempt(text, (), verdict, text if is_answer and not objection else None)
         codes = tuple(self.assignment.interpret(block) for block in parsed.blocks)
         if afresh and codes in self.tried:
             return None

@@ -2,7 +2,7 @@
 
 import mimetypes
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import PurePosixPath
 
 from codeact.trajectory import Artifact, FileState, Step
@@ -13,6 +13,8 @@ PRODUCTS = frozenset(
 )
 MAX_ARTIFACTS = 40
 MAX_BYTES = 32 * 1024 * 1024
+MAX_COUNT = 12
+NUMBER = re.compile(r"(?<![\w.])\d{1,3}(?:,\d{3})+(?:\.\d+)?|(?<![\w.])\d+(?:\.\d+)?")
 CITATION = re.compile(r"(?<![\w/.-])(?P<path>(?:[\w.-]+/)*[\w.-]+\.[a-z]{1,5}):(?P<line>\d+)")
 
 
@@ -63,6 +65,34 @@ def check_citations(answer: str, count_lines: Callable[[str], int | None]) -> st
     if not missing:
         return answer
     return f"{answer}\n\n(Not found in the workspace: {', '.join(dict.fromkeys(missing))}.)"
+
+
+def unfounded_numbers(answer: str, question: str, steps: Sequence[Step]) -> tuple[str, ...]:
+    """Numbers of an answer that are in nothing that was printed, shown or asked, however they are rounded.
+
+    Small whole numbers are passed over: they count things, name places, or are part of words.
+    """
+    seen = [question, *(text for step in steps for text in _texts(step))]
+    known = {_value(found) for text in seen for found in NUMBER.findall(text)}
+    wanted = (found for found in NUMBER.findall(CITATION.sub("", answer)))
+    return tuple(found for found in dict.fromkeys(wanted) if not _is_founded(found, known))
+
+
+def _texts(step: Step) -> tuple[str, ...]:
+    seen = step.observation
+    shown = [artifact.data.decode("utf-8", "replace") for artifact in seen.artifacts if "text/" in artifact.media_type]
+    return (seen.stdout, seen.value, seen.finished or "", *shown)
+
+
+def _is_founded(found: str, known: Collection[float]) -> bool:
+    value = _value(found)
+    digits = len(found.partition(".")[2])
+    small = digits == 0 and value <= MAX_COUNT
+    return small or any(round(number, digits) == value or round(number * 100, digits) == value for number in known)
+
+
+def _value(text: str) -> float:
+    return float(text.replace(",", ""))
 
 
 def _as_artifact(path: str, state: FileState) -> Artifact:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from codeact.agent import Assignment, Ending, work
 from codeact.briefs import describe_observation
 from codeact.events import Event, RunEnded, StepTaken, TestsRan
-from codeact.findings import check_citations, gather, is_product
+from codeact.findings import check_citations, gather, is_product, unfounded_numbers
 from codeact.journal import find_run, read_journal
 from codeact.models.base import Model, is_small
 from codeact.prompts import fill
@@ -57,7 +57,13 @@ class Inquiry:
             describe=lambda observations: describe_steps(observations, compact=compact),
             restart=restart,
             nudge=fill("ask-unlooked"),
+            objection=self._object,
         )
+
+    def _object(self, answer: str) -> str:
+        """Numbers that nobody has computed are not taken for an answer."""
+        numbers = unfounded_numbers(answer, self.walk.task.instruction, self.steps)
+        return fill("ask-unfounded", numbers=", ".join(numbers[:5])) if numbers else ""
 
     async def changes(self) -> tuple[dict[str, FileState | None], list[FileChange]]:
         """The files that the steps have made to hand over, and the changes of the project."""
@@ -124,6 +130,8 @@ async def answer_question(walk: Walk, buffers: Mapping[str, str], recorded: Reco
     good = [step for step in inquiry.steps if not step.observation.failure and not step.observation.timed_out]
     artifacts = gather(good, made)
     answer = check_citations(outcome.answer or _printed(good), lambda path: _count_lines(snapshot, path))
+    if numbers := unfounded_numbers(outcome.answer, walk.task.instruction, inquiry.steps):
+        answer += f"\n\n(Not among what the code printed: {', '.join(numbers[:5])}.)"
     if not (good or outcome.ending is Ending.ANSWERED):
         return walk.end("failed", f"No answer: {outcome.ending}.", answer=answer)
     if changed:

@@ -1,15 +1,18 @@
 """The commands of the terminal about what runs leave for good: artifacts, and scripts that were kept."""
 
 import re
+import shutil
 from argparse import Namespace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from codeact.commands import OK, WITHOUT, require_workspace, run_to_end
 from codeact.errors import SettingsError
-from codeact.journal import find_run, read_journal
+from codeact.journal import find_run, list_runs, read_journal, run_folder
 from codeact.run import run_task
 from codeact.scripts import find_scripts
 from codeact.settings import Settings
+from codeact.snapshot import prune, release
 from codeact.terminal import Terminal
 from codeact.trajectory import Task, TaskKind
 from codeact.wire import to_line
@@ -54,6 +57,20 @@ def scripts(options: Namespace, settings: Settings, terminal: Terminal) -> int:
         terminal.line(to_line(script) if terminal.as_json else f"{script.path}\t{script.task}")
     if not kept:
         terminal.say(f'No scripts in {settings.scripts}/ yet. To write one: codeact script "..."')
+    return OK
+
+
+def clean(options: Namespace, settings: Settings, terminal: Terminal) -> int:
+    """Remove runs that ended long ago, with their snapshots; what was accepted stays as it is in the workspace."""
+    limit = datetime.now(UTC) - timedelta(days=options.days)
+    removed = 0
+    for run in list_runs(settings):
+        if run.status != "running" and run.time and datetime.fromisoformat(run.time) < limit:
+            release(settings, run.run)
+            shutil.rmtree(run_folder(settings, run.run), ignore_errors=True)
+            removed += 1
+    prune(settings)
+    terminal.say(f"Removed {removed} run{'s' * (removed != 1)} older than {options.days:g} days.")
     return OK
 
 

@@ -224,6 +224,12 @@ def _structure_text(value: object, _: type) -> str:
     return value
 
 
+def _structure_texts(value: object, _: type) -> tuple[str, ...]:
+    if not isinstance(value, (list, tuple)):
+        raise TypeError(f"expected a list of texts, not {value!r}")
+    return tuple(_structure_text(item, str) for item in value)
+
+
 def _structure_number(value: object, kind: type) -> Any:  # noqa: ANN401 - int or float, as asked for
     if isinstance(value, bool) or not isinstance(value, (int, float)) or value < 0:
         raise ValueError(f"expected a number of 0 or more, not {value!r}")
@@ -235,6 +241,7 @@ def _make_converter() -> cattrs.Converter:
     converter.register_structure_hook(str, _structure_text)
     converter.register_structure_hook(int, _structure_number)
     converter.register_structure_hook(float, _structure_number)
+    converter.register_structure_hook_func(lambda kind: kind == tuple[str, ...], _structure_texts)
     converter.register_structure_hook(Secret, lambda value, _: Secret(_structure_text(value, str)))
     converter.register_structure_hook(Path, lambda value, _: Path(value).expanduser())
     return converter

@@ -124,3 +124,15 @@ async def test_a_failure_tells_values_and_what_was_meant(workspace: Path, script
     told = server.requests[1]["messages"][-1]["content"]
     assert "KeyError: 'amuont'" in told
     assert "row has the keys ['product', 'amount']" in told
+
+
+async def test_numbers_that_nobody_computed_are_not_taken(workspace: Path, scripted: Start) -> None:
+    """A number out of the air is objected to once; the model computes it, or the answer says that nothing showed it."""
+    total = "```python\nprint(sum(int(row['amount']) for row in rows))\n```"
+    server = scripted([say(COUNT), say("The sum is 4711."), say(total), say("There are 3 rows; the sum is 16.0.")])
+    ended = await run_task(ask("What is the sum?"), settings_for(workspace, server))
+    assert "not printed by the code: 4711" in server.requests[2]["messages"][-1]["content"]
+    assert ended.answer == "There are 3 rows; the sum is 16.0."
+    server = scripted([say(COUNT), say("It is 4711."), say("It is 4711, I say.")])
+    ended = await run_task(ask("What is the sum?"), settings_for(workspace, server))
+    assert ended.answer.endswith("(Not among what the code printed: 4711.)")

@@ -127,3 +127,16 @@ def test_ask_hands_over_files_that_artifacts_saves(
     assert again.returncode == 2
     assert "exists already" in again.stderr
     assert "No scripts in scripts/ yet" in codeact("scripts").stdout
+
+
+@pytest.mark.bubblewrap
+@pytest.mark.skipif(shutil.which("bwrap") is None, reason="bubblewrap is not installed")
+def test_clean_removes_old_runs_and_their_snapshots(codeact: Command, tmp_path: Path) -> None:
+    """What is younger stays; what goes takes its snapshot along."""
+    workspace = tmp_path / "work"
+    workspace.mkdir()
+    make_workspace(workspace, {"calc.py": MENDED, "test_calc.py": "def test_x():\n    pass\n"})
+    assert codeact("fix", CODEACT_SANDBOX="bubblewrap").returncode == 0
+    assert "Removed 0 runs" in codeact("clean").stdout
+    assert "Removed 1 run older than 0 days" in codeact("clean", "--days", "0").stdout
+    assert "No runs yet" in codeact("runs").stdout

@@ -10,7 +10,7 @@ from docker import APIClient
 from codeact.sandboxes import layout
 
 NAME = "codeact-base"
-FOLDERS = ("dev", "etc", "proc", "run", "sys", "tmp", "usr", "var", "var/tmp")
+FOLDERS = ("dev", "etc", "etc/fonts", "proc", "run", "sys", "tmp", "usr", "var", "var/tmp")
 
 
 def tag() -> str:

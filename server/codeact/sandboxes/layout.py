@@ -25,6 +25,10 @@ ETC: Mapping[str, str] = {
     "/etc/group": "root:x:0:\nuser:x:{gid}:\n",
     "/etc/hosts": "127.0.0.1 localhost sandbox\n::1 localhost\n",
     "/etc/nsswitch.conf": "passwd: files\ngroup: files\nhosts: files\n",
+    "/etc/fonts/fonts.conf": (
+        '<?xml version="1.0"?>\n<fontconfig><dir>/usr/share/fonts</dir>'
+        "<cachedir>/tmp/home/.cache/fontconfig</cachedir></fontconfig>\n"
+    ),
 }
 
 
