@@ -89,7 +89,7 @@ STEP = Step(
 )
 TASK = Task(kind=TaskKind.FIX, tests=("test_calc.py::test_add",))
 EVENTS: dict[str, Event] = {
-    "started": RunStarted(run=RUN, task=TASK, workspace="/work/shop"),
+    "started": RunStarted(run=RUN, task=TASK, workspace="/home/you/shop"),
     "progress": Progress(message="running the tests"),
     "snapshot": SnapshotTaken(tree="1" * 40, files=3, left_out=(Rejected(".env", "may hold secrets"),)),
     "tests": TestsRan(phase="before", report=REPORT),
