@@ -3,24 +3,26 @@
 Run inside the sandbox as a program of its own. Reads trials from a file, one JSON object per line (`path`, and `start`,
 `stop` and `text`: an edit of the file's bytes), runs the tests named as arguments once for each with the edit in place,
 and writes to CODEACT_REPORT_FD one JSON object per trial: `{"trial": 3, "passed": true}`. Nothing of the project is
-imported before a fork, so each trial sees its own version and nothing of another. What passes here is only a candidate:
-it is run again cold, and proven in a fresh sandbox.
+imported before a fork, and an edit is seen by the imports of its own fork only, so as many run side by side as there
+are processors. What passes here is only a candidate: it is run again, and proven cold in a fresh sandbox.
 """
 
 from __future__ import annotations
 
 import contextlib
+import importlib.machinery
 import json
 import os
-import select
 import signal
 import sys
 import time
-from typing import Any
+from typing import Any, Iterator
 
 import pytest
 
 from codeact_sandbox.forkserver import preload
+
+POLL = 0.002
 
 
 def main() -> None:
@@ -32,66 +34,81 @@ def main() -> None:
     passed = 0
     with open(file, encoding="utf-8") as lines:
         trials = [json.loads(line) for line in lines]
-    for number, trial in enumerate(trials):
-        good = _try(trial, tests, float(seconds))
+    for number, good in _run_all(trials, tests, float(seconds)):
         os.write(report, json.dumps({"trial": number, "passed": good}).encode() + b"\n")
         passed += good
         if passed >= int(enough):
             break
 
 
-def _try(trial: dict[str, Any], tests: list[str], seconds: float) -> bool:
-    """Put a version in place, run the tests in a fork, and put the old version back."""
-    path = trial["path"]
-    with open(path, "rb") as old_file:
-        old = old_file.read()
-    text = trial["text"].encode("utf-8", "surrogateescape")
-    _replace(path, old[: trial["start"]] + text + old[trial["stop"] :])
+def _run_all(trials: list[dict[str, Any]], tests: list[str], seconds: float) -> Iterator[tuple[int, bool]]:
+    """The trials' results as they come, with one running for each processor."""
+    waiting = list(enumerate(trials))[::-1]
+    running: dict[int, tuple[int, float]] = {}
+    processors = len(os.sched_getaffinity(0))
     try:
-        return _run_forked(tests, seconds)
+        while waiting or running:
+            while waiting and len(running) < processors:
+                number, trial = waiting.pop()
+                running[_start(trial, tests)] = (number, time.monotonic() + seconds)
+            child, status = os.waitpid(-1, os.WNOHANG)
+            if child in running:
+                number, _ = running.pop(child)
+                _kill_group(child)
+                yield number, status == 0
+            elif not child:
+                time.sleep(POLL)
+            for child in [child for child, (_, deadline) in running.items() if time.monotonic() >= deadline]:
+                number, _ = running.pop(child)
+                _kill_group(child)
+                os.waitpid(child, 0)
+                yield number, False
     finally:
-        _replace(path, old)
+        for child in running:
+            _kill_group(child)
 
 
-def _replace(path: str, content: bytes) -> None:
-    with open(path, "wb") as file:
-        file.write(content)
-
-
-def _run_forked(tests: list[str], seconds: float) -> bool:
-    """Whether pytest passes in a child that has its own session, and `seconds` of time."""
+def _start(trial: dict[str, Any], tests: list[str]) -> int:
+    """Begin a trial in a child that has its own session."""
     child = os.fork()
     if child == 0:
-        _run_tests(tests)
-    deadline = time.monotonic() + seconds
-    watch = os.pidfd_open(child) if hasattr(os, "pidfd_open") else None
-    if watch is not None:
-        select.select([watch], [], [], seconds)
-        os.close(watch)
-    while True:
-        done, status = os.waitpid(child, os.WNOHANG)
-        if done:
-            _kill_group(child)
-            return status == 0
-        if time.monotonic() >= deadline:
-            _kill_group(child)
-            os.waitpid(child, 0)
-            return False
-        time.sleep(0.002)
+        code = 1
+        try:
+            os.setsid()
+            _see(trial)
+            code = _run_tests(tests)
+        finally:
+            os._exit(code)
+    return child
 
 
-def _run_tests(tests: list[str]) -> None:
-    """In the child: run pytest quietly and leave with its exit code, whatever the tests did to the interpreter."""
-    code = 1
-    try:
-        os.setsid()
-        sink = os.open(os.devnull, os.O_RDWR)
-        for descriptor in (0, 1, 2):
-            os.dup2(sink, descriptor)
-        os.environ.pop("CODEACT_REPORT_FD", None)
-        code = int(pytest.main([*tests, "-x", "-q", "-p", "no:cacheprovider", "--no-header", "--tb=no"]))
-    finally:
-        os._exit(code)
+def _see(trial: dict[str, Any]) -> None:
+    """Have imports of this process see the edit; the file stays as it is."""
+    path = os.path.realpath(trial["path"])
+    with open(path, "rb") as file:
+        old = file.read()
+    edited = old[: trial["start"]] + trial["text"].encode("utf-8", "surrogateescape") + old[trial["stop"] :]
+    loader: Any = importlib.machinery.SourceFileLoader
+    read, stat = loader.get_data, loader.path_stats
+
+    def get_data(self: Any, wanted: str) -> bytes:  # noqa: ANN401
+        return edited if os.path.realpath(wanted) == path else read(self, wanted)  # type: ignore[no-any-return]
+
+    def path_stats(self: Any, wanted: str) -> Any:  # noqa: ANN401
+        if os.path.realpath(wanted) == path:
+            raise OSError("no compiled file is this version's")
+        return stat(self, wanted)
+
+    loader.get_data, loader.path_stats = get_data, path_stats
+
+
+def _run_tests(tests: list[str]) -> int:
+    """Run pytest quietly, and return its exit code."""
+    sink = os.open(os.devnull, os.O_RDWR)
+    for descriptor in (0, 1, 2):
+        os.dup2(sink, descriptor)
+    os.environ.pop("CODEACT_REPORT_FD", None)
+    return int(pytest.main([*tests, "-x", "-q", "-p", "no:cacheprovider", "--no-header", "--tb=no"]))
 
 
 def _kill_group(child: int) -> None:

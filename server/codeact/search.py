@@ -59,7 +59,7 @@ async def search_edits(
         await sandbox.spawn([*program, *tests], timeout=seconds, on_report=report.extend, warm=True)
     finally:
         await sandbox.write({TRIALS: None})
-    results = list(_read(bytes(report), len(edits)))
+    results = sorted(_read(bytes(report), len(edits)))
     sources = {definition.path: source for definition, source in suspects}
     candidates = [_candidate(edits[number], sources[edits[number].path]) for number, passed in results if passed]
     return len(results), tuple(candidate for candidate in candidates if candidate)
