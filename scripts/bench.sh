@@ -16,5 +16,6 @@ measure() {
 .venv/bin/codeact model pull </dev/null
 measure Sandboxes sandbox.py
 measure Snapshots snapshots.py
+measure "The language server" editor.py
 measure Fixes run.py "$@"
 [ ${#failed[@]} -eq 0 ] || die "A promise does not hold: ${failed[*]}. See above."

@@ -44,4 +44,4 @@ scripts/extension.sh vsix >/dev/null
 say "The extension in a real VS Code"
 export CODEACT_E2E_TOOLS=$tools
 exec "$tools/node_modules/.bin/node" --test --test-concurrency=1 ${1:+--test-name-pattern="$1"} \
-    tests/e2e/fix.test.mts tests/e2e/scenarios.test.mts 2>&1
+    tests/e2e/scenarios.test.mts 2>&1

@@ -1,6 +1,6 @@
 // A real VS Code (code-server) with the packaged extension in a real browser; only the model's words are scripted.
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
-import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
@@ -77,7 +77,9 @@ export class Editor {
     git("init", "-q");
     git("add", "-A");
     git("commit", "-qm", "first");
-    const model = options.script ? { "codeact.model.name": "scripted", "codeact.model.baseUrl": await this.serveModel(options.script) } : {};
+    const model = options.script
+      ? { "codeact.model.name": "scripted", "codeact.model.baseUrl": await this.serveModel(options.script) }
+      : {};
     const settings = {
       ...CALM,
       "workbench.colorTheme": options.theme === "light" ? "Default Light Modern" : "Default Dark Modern",
@@ -93,14 +95,25 @@ export class Editor {
     }
     cpSync(await installed(), join(this.folder, "extensions"), { recursive: true });
     const port = await freePort();
-    this.run(join(TOOLS, "node_modules", ".bin", "code-server"), [
-      ...["--config", "/dev/null", "--auth", "none", "--bind-addr", `127.0.0.1:${port}`, "--disable-telemetry"],
-      ...["--disable-update-check", "--disable-getting-started-override", "--reconnection-grace-time", "3"],
-      ...(options.trust ? [] : ["--disable-workspace-trust"]),
-      ...["--user-data-dir", data, "--extensions-dir", join(this.folder, "extensions")],
-    ], { CODEACT_STATE_DIR: join(this.folder, "state"), CODEACT_CACHE_DIR: join(this.folder, "cache"), ...options.environ });
+    this.run(
+      join(TOOLS, "node_modules", ".bin", "code-server"),
+      [
+        ...["--config", "/dev/null", "--auth", "none", "--bind-addr", `127.0.0.1:${port}`, "--disable-telemetry"],
+        ...["--disable-update-check", "--disable-getting-started-override", "--reconnection-grace-time", "3"],
+        ...(options.trust ? [] : ["--disable-workspace-trust"]),
+        ...["--user-data-dir", data, "--extensions-dir", join(this.folder, "extensions")],
+      ],
+      {
+        CODEACT_STATE_DIR: join(this.folder, "state"),
+        CODEACT_CACHE_DIR: join(this.folder, "cache"),
+        ...options.environ,
+      },
+    );
     await until(async () => (await fetch(`http://127.0.0.1:${port}/healthz`)).ok, 30_000);
-    shared ??= chromium.launch({ executablePath: process.env.CODEACT_E2E_CHROMIUM ?? "/usr/bin/chromium", args: CHROMIUM });
+    shared ??= chromium.launch({
+      executablePath: process.env.CODEACT_E2E_CHROMIUM ?? "/usr/bin/chromium",
+      args: CHROMIUM,
+    });
     const context = await (await shared).newContext({ viewport: { width: 1400, height: 900 } });
     await context.tracing.start({ screenshots: true, snapshots: true });
     this.page = await context.newPage();
@@ -109,7 +122,10 @@ export class Editor {
   }
 
   private async serveModel(script: (string | number)[]): Promise<string> {
-    const server = this.run(join(TOP, ".venv", "bin", "python"), [join(TOP, "tests", "support", "openai_server.py"), JSON.stringify(script)]);
+    const server = this.run(join(TOP, ".venv", "bin", "python"), [
+      join(TOP, "tests", "support", "openai_server.py"),
+      JSON.stringify(script),
+    ]);
     return new Promise((resolve) => server.stdout?.once("data", (data) => resolve(String(data).trim())));
   }
 
@@ -171,7 +187,10 @@ export class Editor {
     const input = this.page.locator(".quick-input-widget input.input");
     await input.waitFor();
     await input.fill(path);
-    await this.page.locator(".quick-input-list .monaco-list-row", { hasText: path.split("/").pop() }).first().waitFor();
+    await this.page
+      .locator(".quick-input-list .monaco-list-row", { hasText: path.split("/").pop() })
+      .first()
+      .waitFor();
     await this.page.keyboard.press("Enter");
     await this.page.locator(".tab.active", { hasText: path.split("/").pop() }).waitFor();
   }
@@ -190,6 +209,16 @@ export class Editor {
   /** The inside of the run view. */
   view(): FrameLocator {
     return this.page.frameLocator("iframe.webview.ready").frameLocator("iframe#active-frame");
+  }
+
+  /** Lines of the extension's log. */
+  logged(what: RegExp): string {
+    const folder = join(this.folder, "data", "logs");
+    const files = readdirSync(folder, { recursive: true, encoding: "utf8" }).filter((name) =>
+      name.endsWith("CodeAct.log"),
+    );
+    const lines = files.flatMap((name) => readFileSync(join(folder, name), "utf8").split("\n"));
+    return lines.filter((line) => what.test(line)).join("\n");
   }
 
   /** The text of the editor that has the focus. */
@@ -224,7 +253,15 @@ async function installed(): Promise<string> {
   if (!packed) throw new Error("There is no .vsix. Run: make vsix");
   if (!existsSync(join(folder, "extensions.json"))) {
     const program = join(TOOLS, "node_modules", ".bin", "code-server");
-    const args = ["--config", "/dev/null", "--extensions-dir", folder, "--install-extension", join(TOP, "dist", packed), "--force"];
+    const args = [
+      "--config",
+      "/dev/null",
+      "--extensions-dir",
+      folder,
+      "--install-extension",
+      join(TOP, "dist", packed),
+      "--force",
+    ];
     const path = `${join(TOOLS, "node_modules", ".bin")}:${process.env.PATH}`;
     const done = spawnSync(program, args, { env: { ...process.env, PATH: path }, encoding: "utf8" });
     if (done.status !== 0) throw new Error(done.stderr + done.stdout);

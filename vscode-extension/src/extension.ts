@@ -8,6 +8,7 @@ import { KEY } from "./server/options";
 import { StatusItem } from "./ui/status";
 
 export function activate(context: vscode.ExtensionContext): void {
+  const began = performance.now();
   const log = vscode.window.createOutputChannel("CodeAct", { log: true });
   const app = new App(context, log);
   const status = new StatusItem(app.server, app.store);
@@ -20,6 +21,7 @@ export function activate(context: vscode.ExtensionContext): void {
     context.secrets.onDidChange(({ key }) => void (key === KEY && reload(app))),
   );
   void startIfSetUp(app);
+  log.info(`activated in ${Math.round(performance.now() - began)} ms`);
 }
 
 /** A start that costs nothing to wait for; making the environment waits for the first command. */

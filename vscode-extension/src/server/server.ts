@@ -138,7 +138,9 @@ export class Server implements vscode.Disposable {
       });
       client.onNotification("codeact/event", (event: RunEvent) => this.events.fire(event));
       this.clients.fire(client);
+      const began = performance.now();
       await client.start();
+      this.log.info(`the server was ready after ${Math.round(performance.now() - began)} ms`);
       this.client = client;
       this.setState("ready");
       return client;
