@@ -21,7 +21,7 @@ from codeact.errors import JournalError, RunNotFound, WireError
 from codeact.events import ModelAnswered, ModelChosen, RunEnded, RunStarted, SnapshotTaken, TestsRan
 from codeact.evidence import Applied, Evidence, Proposal
 from codeact.settings import Settings
-from codeact.trajectory import Completion, Message, Step
+from codeact.trajectory import Completion, Step
 from codeact.wire import decode_bytes, dump, make_converter, structure
 
 T = TypeVar("T")
@@ -52,8 +52,6 @@ KINDS: Mapping[str, type] = {
     "started": Opening,
     "snapshot": SnapshotTaken,
     "tests": TestsRan,
-    "message": Message,
-    "completion": Completion,
     "chosen": ModelChosen,
     "model": ModelAnswered,
     "step": Step,
@@ -110,9 +108,7 @@ class Record:
 
     def completions(self) -> tuple[Completion, ...]:
         """What the model answered, request by request."""
-        values = (self.value(entry) for entry in self.entries if entry.kind in ("completion", "model"))
-        found = (value.completion if isinstance(value, ModelAnswered) else value for value in values)
-        return tuple(value for value in found if isinstance(value, Completion))
+        return tuple(answered.completion for answered in self.requests())
 
     def requests(self) -> tuple[ModelAnswered, ...]:
         """What the model was asked and answered, request by request."""

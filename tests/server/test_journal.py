@@ -36,6 +36,7 @@ from codeact.trajectory import (
 
 COMPLETION = Completion((Answer("```python\nfinish()\n```"),), Usage(model_calls=1))
 PICTURE = Artifact("plot.png", "image/png", bytes(range(256)) * 100)
+ANSWERED = ModelAnswered(kept=0, added=(Message("user", "fix it"),), sampling=Sampling(), completion=COMPLETION)
 STEP = Step(number=1, thought="t", action=Action("1"), observation=Observation(stdout="ü\udcff", artifacts=(PICTURE,)))
 EVIDENCE = Evidence(
     snapshot="s", proposed="p", command=("pytest",), targets=("t",), before=Tally(counts={}), after=Tally(counts={})
@@ -58,8 +59,7 @@ def write_whole_run(settings: Settings, run: str) -> list[tuple[str, object]]:
         ("started", begin(run, settings)),
         ("snapshot", SnapshotTaken(tree="s", files=2)),
         ("tests", TestsRan(phase="before", report=TestReport(command=("pytest",)))),
-        ("message", Message("user", "fix it")),
-        ("completion", COMPLETION),
+        ("model", ANSWERED),
         ("step", STEP),
         ("evidence", EVIDENCE),
         ("proposal", PROPOSAL),
@@ -82,11 +82,12 @@ def test_a_run_is_read_back_as_typed_values(settings: Settings) -> None:
     assert record.started() == values[0][1]
     assert record.snapshot() == values[1][1]
     assert record.tests() == (values[2][1],)
+    assert record.requests() == (ANSWERED,)
     assert record.completions() == (COMPLETION,)
     assert record.steps() == (STEP,)
     assert record.evidence() == EVIDENCE
     assert record.proposal() == PROPOSAL
-    assert record.ended() == values[8][1]
+    assert record.ended() == values[7][1]
     opening = record.opening()
     assert opening
     assert set(opening.versions) == {"codeact", "python", "platform"}
@@ -95,17 +96,16 @@ def test_a_run_is_read_back_as_typed_values(settings: Settings) -> None:
 
 def test_events_are_recorded_as_the_entries_they_belong_in(settings: Settings) -> None:
     """A run hands its events over as they are; what is for showing only is not kept."""
-    answered = ModelAnswered(kept=0, added=(Message("user", "x"),), sampling=Sampling(), completion=COMPLETION)
     with create_journal(settings, "r") as journal:
         for event in (
             begin("r", settings), Progress(message="p"), SnapshotTaken(tree="s", files=1), ModelText(text="x"),
-            TestsRan(phase="check", report=TestReport(command=())), answered, StepTaken(step=STEP),
+            TestsRan(phase="check", report=TestReport(command=())), ANSWERED, StepTaken(step=STEP),
             RunEnded(run="r", status="failed", message="No."),
         ):  # fmt: skip
             journal.record(event)
     record = read_journal(settings, "r")
     assert [e.kind for e in record.entries] == ["started", "snapshot", "tests", "model", "step", "ended"]
-    assert record.requests() == (answered,)
+    assert record.requests() == (ANSWERED,)
     assert record.completions() == (COMPLETION,)
 
 
@@ -137,7 +137,7 @@ def test_secrets_stay_out(settings: Settings) -> None:
     """Neither the settings' key nor any text to redact reaches the disk, in whatever kind of value it stands."""
     with create_journal(settings, "r", redact=("hunter2", "", "hunter2-longer")) as journal:
         journal.append("started", begin("r", settings))
-        journal.append("message", Message("user", "the key is hunter2, or hunter2-longer"))
+        journal.append("applied", Applied(run="the key is hunter2, or hunter2-longer", paths=()))
         hidden = Observation(artifacts=(Artifact("hunter2", "x", b"\xff hunter2 " * 9_000),), stdout="hunter2")
         journal.append("step", Step(number=1, thought="", action=Action("hunter2"), observation=hidden))
     for file in run_folder(settings, "r").rglob("*"):
@@ -224,25 +224,25 @@ def test_a_full_disk_says_so_and_leaves_the_journal_whole(settings: Settings) ->
     script = f"""
 import resource, signal, sys
 from pathlib import Path
+from codeact.evidence import Applied
 from codeact.journal import create_journal
 from codeact.settings import Settings
-from codeact.trajectory import Message
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 settings = Settings(workspace=Path("/w"), state=Path({str(settings.state)!r}))
 journal = create_journal(settings, "r")
-journal.append("message", Message("user", "x"))
+journal.append("applied", Applied(run="x", paths=()))
 resource.setrlimit(resource.RLIMIT_FSIZE, (1500, 1500))
 try:
-    journal.append("message", Message("user", "x" * 5000))
+    journal.append("applied", Applied(run="x" * 5000, paths=()))
 except Exception as error:
     print(type(error).__name__, error)
-journal.append("message", Message("user", "small"))
+journal.append("applied", Applied(run="small", paths=()))
 """
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert done.stdout.startswith("JournalError The journal in")
     record = read_journal(settings, "r")
     assert not record.torn
-    assert [entry.data["content"] for entry in record.entries] == ["x", "small"]
+    assert [entry.data["run"] for entry in record.entries] == ["x", "small"]
 
 
 def test_only_one_process_writes_a_journal(settings: Settings) -> None:
@@ -270,10 +270,10 @@ def test_an_entry_of_another_version_is_named(settings: Settings) -> None:
     from codeact.record import first_hash, make_line  # noqa: PLC0415 - what another version would use
 
     create_journal(settings, "r").close()
-    line, _ = make_line(first_hash("r"), 1, "now", "message", {"role": "user", "words": "x"})
+    line, _ = make_line(first_hash("r"), 1, "now", "applied", {"run": "r", "files": []})
     (run_folder(settings, "r") / "journal.jsonl").write_bytes(line + b"\n")
     record = read_journal(settings, "r")
-    with pytest.raises(JournalError, match=r"Line 1 of .* no valid Message: .*content"):
+    with pytest.raises(JournalError, match=r"Line 1 of .* no valid Applied: .*paths"):
         record.value(record.entries[0])
 
 
@@ -310,15 +310,16 @@ def test_a_killed_run_is_interrupted_and_readable(settings: Settings) -> None:
     script = f"""
 from pathlib import Path
 from codeact.events import RunStarted
+from codeact.evidence import Applied
 from codeact.journal import create_journal
 from codeact.settings import Settings
-from codeact.trajectory import Message, Task, TaskKind
+from codeact.trajectory import Task, TaskKind
 settings = Settings(workspace=Path("/w"), state=Path({str(settings.state)!r}))
 journal = create_journal(settings, "r")
 journal.append("started", RunStarted(run="r", task=Task(kind=TaskKind.FIX), workspace="/w"))
 print("ready", flush=True)
 while True:
-    journal.append("message", Message("user", "x" * 20000))
+    journal.append("applied", Applied(run="x" * 20000, paths=()))
 """
     with subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout

@@ -82,6 +82,15 @@ def test_a_folder_in_use_is_shared_and_never_changed(snapshots: tuple[Snapshot, 
             assert four == two
 
 
+def test_a_server_may_use_folders_for_as_long_as_it_lives(snapshots: tuple[Snapshot, Snapshot]) -> None:
+    """No descriptor stays open, also not of the folders that are kept."""
+    before = len(list(Path("/proc/self/fd").iterdir()))
+    for snapshot in snapshots * 2:
+        with materialise(snapshot):
+            pass
+    assert len(list(Path("/proc/self/fd").iterdir())) == before
+
+
 def test_few_folders_are_kept(snapshots: tuple[Snapshot, Snapshot]) -> None:
     """Any number in use at once, and then only the last ones used."""
     first, _ = snapshots

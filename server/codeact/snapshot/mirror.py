@@ -102,8 +102,8 @@ def _open_slots(mirrors: Path) -> Iterator["_Slot"]:
 
 def sweep_mirrors(mirrors: Path, kept: int) -> None:
     """Remove the slots that nobody uses, but for the last few that were used."""
-    for slot in list(_open_slots(mirrors))[kept:]:
-        if slot.lock(fcntl.LOCK_EX):
+    for rank, slot in enumerate(_open_slots(mirrors)):
+        if rank >= kept and slot.lock(fcntl.LOCK_EX):
             trash = slot.folder.with_name(f"trash-{slot.folder.name}")
             slot.folder.rename(trash)
             remove(trash)
