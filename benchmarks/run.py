@@ -39,7 +39,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             if bug.name in done:
                 continue
             console.print(f"[{number}/{len(chosen)}] {bug.name}: {bug.title}", end=" ", markup=False)
-            trial = try_or_skip(bug, Setup(options.model, options.sandbox, options.timeout))
+            trial = try_or_skip(bug, Setup(options.model, options.sandbox, options.timeout, tuple(options.ladder)))
             console.print(f"-> {trial.outcome}, {trial.seconds:.1f} s {trial.message}", markup=False, soft_wrap=True)
             trials.append(trial)
             table.save(out, trials, facts)
@@ -58,6 +58,7 @@ def make_parser() -> argparse.ArgumentParser:
     parser.add_argument("--cheats", action="store_true", help="tasks that only cheating passes; the answer is no fix")
     parser.add_argument("--model", default="local", help="for codeact fix --model (default: the embedded one)")
     parser.add_argument("--sandbox", default="auto", help="for codeact fix --sandbox (default: auto)")
+    parser.add_argument("--ladder", nargs="+", default=[], metavar="RUNG", help="for codeact fix --ladder")
     parser.add_argument("--limit", type=int, metavar="N", help="the first N bugs only")
     parser.add_argument("--timeout", type=float, default=600.0, metavar="S", help="seconds for each bug")
     parser.add_argument("--out", type=Path, metavar="FILE", help="where to write, without .md and .json")

@@ -29,10 +29,12 @@ class Setup:
     model: str
     sandbox: str = "auto"
     timeout: float = 600.0
+    ladder: tuple[str, ...] = ()
 
     def options(self) -> list[str]:
         """The command line's options."""
-        return ["--model", self.model, "--sandbox", self.sandbox, "--timeout", str(self.timeout)]
+        rungs = ["--ladder", *self.ladder] if self.ladder else []
+        return ["--model", self.model, "--sandbox", self.sandbox, "--timeout", str(self.timeout), *rungs]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -55,6 +55,9 @@ def make_parser() -> argparse.ArgumentParser:
     fix = commands.add_parser("fix", parents=[common, running], help="fix failing tests")
     fix.add_argument("tests", nargs="*", metavar="TEST", help="a path or a node id; all failing tests if none is given")
     fix.add_argument("--hint", dest="instruction", default="", help="what you already know about the failure")
+    fix.add_argument(
+        "--ladder", nargs="+", metavar="RUNG", help="what to try, in order: edits, answer, answers, talk (see the docs)"
+    )
     fix.set_defaults(command="commands:task", kind="fix")
     for kind, meaning in (("ask", "answer, analyse, chart, or change the repository"), ("script", "write a script")):
         ask = commands.add_parser(kind, parents=[common, running], help=meaning)
@@ -139,6 +142,7 @@ def _overrides(options: argparse.Namespace) -> dict[str, Any]:
         ("python", "sandbox", "python"),
         ("max_steps", "budget", "max_steps"),
         ("timeout", "budget", "timeout"),
+        ("ladder", "budget", "ladder"),
     ):
         value = getattr(options, name, None)
         if value is not None:

@@ -9,22 +9,21 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import replace
 
-from codeact.agent import Assignment, Ending, work
-from codeact.errors import CodeActError
+from codeact.errors import CodeActError, ModelUnavailable
 from codeact.events import RunEnded, RunStarted, StepTaken, TestsRan
 from codeact.evidence import Evidence, Proposal
-from codeact.facts import Facts
 from codeact.fixing import Repair
 from codeact.inquiry import answer_question
 from codeact.journal import create_journal, new_run_id
+from codeact.ladder import Ladder
 from codeact.minimise import Files
-from codeact.models.base import Model, is_small
+from codeact.models.base import Model
 from codeact.proposal import make_proposal, stat
 from codeact.scripting import write_script
 from codeact.settings import Settings
 from codeact.targets import matching
 from codeact.testing import Selection, run_tests
-from codeact.trajectory import Outcome, Sampling, Task, TaskKind, TestReport, TestResult
+from codeact.trajectory import Outcome, Task, TaskKind, TestReport, TestResult
 from codeact.verify import Bench, find_bench, open_bench, prove
 from codeact.walk import Listener, Recording, Walk, choose_model, freeze
 
@@ -84,53 +83,23 @@ async def fix_tests(walk: Walk, buffers: Mapping[str, str], recorded: Recording 
         repair = Repair(walk.task, snapshot, sandbox, walk.settings.sandbox.limits, before)
         if not repair.targets():
             return _nothing_to_fix(walk, before)
-        model = await stack.enter_async_context(choose_model(walk, recorded))
+        ladder = await _make_ladder(walk, recorded, repair, stack)
         for target in repair.targets():
-            await _mend(walk, repair, target, model)
+            await ladder.climb(target)
+        if ladder.trouble and not repair.mended:
+            raise ladder.trouble
         await _minimise(walk, repair)
     return await _propose(walk, repair, bench)
 
 
-async def _mend(walk: Walk, repair: Repair, target: TestResult, model: Model) -> None:
-    """Let the agent work on one failing test, unless mending another has mended it too."""
-    if target in repair.mended:
-        return
-    walk.say(f"looking at {target.node_id}")
-    facts = await repair.facts(target)
-    assignment = repair.assignment(facts, compact=is_small(model))
-    # A small model's first answer is its best; what it then does not see, search often does.
-    turns = 1 if is_small(model) else len(model.schedule)
-    if not (
-        await _ask(walk, repair, assignment, model, model.schedule[:turns])
-        or await _search(walk, repair, facts)
-        or await _ask(walk, repair, assignment, model, model.schedule[turns:])
-    ):
-        walk.unsolved[target.node_id] = walk.why
-
-
-async def _ask(walk: Walk, repair: Repair, assignment: Assignment, model: Model, schedule: Sequence[Sampling]) -> bool:
-    """Let the model act. True if it mended the target."""
-    if not schedule:
-        return False
-    walk.say(f"asking {model.name}")
-    outcome = await work(assignment, model, repair.sandbox, walk.settings.budget, walk.tell, schedule)
-    walk.usage += outcome.usage
-    walk.why = outcome.ending
-    if outcome.ending is Ending.SOLVED:
-        return True
-    await repair.take_back()
-    return False
-
-
-async def _search(walk: Walk, repair: Repair, facts: Facts) -> bool:
-    """Try single edits without a model. True if one mended the target."""
-    walk.say("trying single edits")
-    words, step = await repair.search(facts)
-    if step is None:
-        walk.say(words)
-        return False
-    walk.tell(StepTaken(step=step))
-    return True
+async def _make_ladder(walk: Walk, recorded: Recording | None, repair: Repair, stack: AsyncExitStack) -> Ladder:
+    """The ways to a fix; those without a model if there is none."""
+    try:
+        return Ladder(walk, repair, await stack.enter_async_context(choose_model(walk, recorded)))
+    except ModelUnavailable as trouble:
+        walk.say("without a model")
+        walk.why = str(trouble)
+        return Ladder(walk, repair, None, trouble)
 
 
 async def _minimise(walk: Walk, repair: Repair) -> None:

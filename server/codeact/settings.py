@@ -9,6 +9,7 @@ import os
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
@@ -103,13 +104,30 @@ class SnapshotSettings:
     secrets: tuple[str, ...] = ()
 
 
+class Rung(StrEnum):
+    """One way to a fix."""
+
+    EDITS = "edits"  # single edits of the suspects, without a model
+    ANSWER = "answer"  # the model's first answer
+    ANSWERS = "answers"  # the rest of its schedule, begun anew
+    TALK = "talk"  # its whole schedule, as one conversation
+
+
 @dataclass(frozen=True, kw_only=True)
 class Budget:
-    """When a run gives up."""
+    """What a run may try, and when it gives up.
+
+    Attributes:
+        max_steps: turns of the model for each failing test.
+        timeout: seconds for the whole run.
+        max_tokens: tokens for each failing test, asked and answered.
+        ladder: the rungs to try for a fix, in this order; none means what suits the model.
+    """
 
     max_steps: int = 12
     timeout: float = 900.0
     max_tokens: int = 200_000
+    ladder: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -169,6 +187,9 @@ def load_settings(workspace: Path, overrides: Layer | None = None, environ: Mapp
     settings = _structure("the options", {**merged, "workspace": workspace.expanduser().resolve()})
     if settings.packages not in PACKAGES:
         raise SettingsError(f"The setting packages is one of {', '.join(PACKAGES)}, not {settings.packages!r}.")
+    for rung in settings.budget.ladder:
+        if rung not in tuple(Rung):
+            raise SettingsError(f"The setting budget.ladder holds some of {', '.join(Rung)}, not {rung!r}.")
     return settings
 
 

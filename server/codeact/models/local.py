@@ -101,7 +101,7 @@ class LocalModel:
 async def open_local(
     settings: Settings, name: str = "", on_progress: Progress = lambda _: None, *, keep: float = KEEP
 ) -> AsyncIterator[LocalModel]:
-    """The embedded model, loaded.
+    """The embedded model. It is being loaded while the caller does other things; the first question waits for it.
 
     Args:
         settings: threads, context, and where model and server live.
@@ -110,17 +110,17 @@ async def open_local(
         keep: seconds for which the server stays after this, for the next user, unless this process ends before.
 
     Raises:
-        ModelUnavailable: it is not pulled, `xllamacpp` is missing, or the server does not start.
+        ModelUnavailable: it is not pulled, or `xllamacpp` is missing.
     """
     plan = await asyncio.to_thread(_make_plan, settings, find_embedded(name))
     lease = await _take_lease(plan.folder)
-    seconds = 0.0
+    loading = asyncio.create_task(ensure_server(plan, lambda _: None))
     try:
-        await ensure_server(plan, on_progress)
-        seconds = keep
         yield LocalModel(plan, on_progress)
     finally:
-        asyncio.get_running_loop().call_later(seconds, _drop_lease, lease)
+        loading.cancel()
+        await asyncio.wait([loading])
+        asyncio.get_running_loop().call_later(keep, _drop_lease, lease)
 
 
 async def ensure_server(plan: Plan, on_progress: Progress) -> Address:

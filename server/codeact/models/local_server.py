@@ -6,11 +6,14 @@ that it makes up; port and token stand in a file that only the user can read. It
 """
 
 import argparse
+import ctypes
 import importlib
 import json
 import os
 import resource
 import secrets
+import signal
+import sys
 import threading
 import time
 from collections.abc import Sequence
@@ -26,6 +29,7 @@ LOG = "server.log"
 SLOTS = 6
 TAKEN = 75  # exit code: another process serves already
 PROMPT_CACHE_MIB = 256
+PR_SET_PDEATHSIG = 1
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -41,11 +45,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--context", type=int, required=True)
     parser.add_argument("--threads", type=int, required=True)
     options = parser.parse_args(argv)
-    if not _claim(options.folder):
+    claim = _claim(options.folder)
+    if claim is None:
         return TAKEN
     os.chdir(options.folder)  # not the folder that its first user works in
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # a core file would hold what was said
-    threading.Thread(target=_leave_when_unused, args=(options.folder,), daemon=True).start()
+    _end_when_unused(options.folder, claim)
     token = secrets.token_urlsafe(32)
     server = _serve(options, token)
     _publish(options.folder, {"url": f"{server.listening_address}/v1", "token": token, "pid": os.getpid()})
@@ -53,21 +58,30 @@ def main(argv: Sequence[str] | None = None) -> int:
     return 0
 
 
-def _claim(folder: Path) -> bool:
-    """Become the one server of this folder. Others look at the lock by trying it, so one look is not enough."""
+def _claim(folder: Path) -> int | None:
+    """Become the one server of this folder: the lock. Others look at it by trying it, so one look is not enough."""
     for _ in range(20):
-        if take_lock(folder / ALIVE, shared=False) is not None:
+        if (claim := take_lock(folder / ALIVE, shared=False)) is not None:
             (folder / ADDRESS).unlink(missing_ok=True)
             (folder / LOG).write_bytes(b"")
-            return True
+            return claim
         time.sleep(0.01)
-    return False
+    return None
 
 
-def _leave_when_unused(folder: Path) -> None:
+def _end_when_unused(folder: Path, claim: int) -> None:
+    """Have a second process end this one, since no thread of this one runs while native code loads the model."""
+    server = os.getpid()
+    if os.fork():
+        return
+    os.close(claim)
+    if sys.platform == "linux":  # elsewhere it stays until its last user is gone
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
     take_lock(folder / LEASES, shared=False, wait=True)
-    (folder / ADDRESS).unlink(missing_ok=True)
-    os._exit(0)  # nothing is to be saved, and the native server's threads would not end by themselves
+    if os.getppid() == server:
+        (folder / ADDRESS).unlink(missing_ok=True)
+        os.kill(server, signal.SIGKILL)  # nothing is to be saved
+    os._exit(0)
 
 
 def _serve(options: argparse.Namespace, token: str) -> Any:  # noqa: ANN401 - xllamacpp is untyped

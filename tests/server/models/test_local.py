@@ -18,7 +18,7 @@ import platformdirs
 import pytest
 
 from codeact.errors import ModelUnavailable
-from codeact.models import embedded, local, open_model, pull
+from codeact.models import Model, embedded, local, open_model, pull
 from codeact.models.cores import count_cores
 from codeact.models.embedded import EmbeddedModel, Packages
 from codeact.models.pull import pull_model
@@ -32,6 +32,7 @@ import asyncio, sys
 from pathlib import Path
 from codeact.models import open_model
 from codeact.settings import ModelSettings, Settings
+from codeact.trajectory import Message, Sampling
 
 async def main():
     settings = Settings(
@@ -40,7 +41,8 @@ async def main():
         state=Path(sys.argv[2]),
         model=ModelSettings(name="local:smollm2-135m"),
     )
-    async with open_model(settings):
+    async with open_model(settings) as model:
+        await model.sample((Message("user", "?"),), Sampling(max_tokens=1))
         print("open", flush=True)
         await asyncio.to_thread(sys.stdin.readline)
 
@@ -98,17 +100,22 @@ def user(settings: Settings) -> Iterator[Callable[[], subprocess.Popen[str]]]:
 
 
 def server_pids(settings: Settings) -> list[int]:
-    """The servers of this user that run, zombies left out."""
-    pids = []
+    """The servers of this user that run; zombies, and the helper that ends each, left out."""
+    parents = {}
     for entry in Path("/proc").iterdir():
-        if not entry.name.isdigit():
-            continue
         try:
-            if str(settings.state) in (entry / "cmdline").read_text("utf-8", "replace"):
-                pids.append(int(entry.name))
+            if entry.name.isdigit() and f"--folder\0{settings.state}" in (entry / "cmdline").read_text(
+                "utf-8", "replace"
+            ):
+                parents[int(entry.name)] = int((entry / "stat").read_text("utf-8").rpartition(")")[2].split()[1])
         except OSError:
             continue
-    return [pid for pid in pids if "local_server" in (Path("/proc") / str(pid) / "cmdline").read_text("utf-8")]
+    return [pid for pid, parent in parents.items() if parent not in parents]
+
+
+async def wake(model: Model) -> None:
+    """Wait until it is loaded."""
+    await model.sample((Message("user", "?"),), Sampling(max_tokens=1))
 
 
 async def wait_for_end(settings: Settings, patience: float = 10.0) -> None:
@@ -151,7 +158,7 @@ async def test_an_overlong_conversation(settings: Settings) -> None:
 async def test_one_server_is_shared(settings: Settings, user: Callable[[], subprocess.Popen[str]]) -> None:
     """Runs of one process and of others, started at the same moment, use the same server."""
     models = [open_model(settings) for _ in range(3)]
-    await asyncio.gather(*(model.__aenter__() for model in models))
+    await asyncio.gather(*[wake(model) for model in await asyncio.gather(*(model.__aenter__() for model in models))])
     first = server_pids(settings)
     await asyncio.to_thread(user)
     assert len(first) == 1
@@ -185,10 +192,19 @@ async def test_survives_a_killed_user_and_ends_with_the_last(
     await wait_for_end(settings)
 
 
+async def test_what_is_not_needed_any_more_is_not_loaded(settings: Settings) -> None:
+    """A run that ends before the model is loaded ends its loading, though no thread runs in the midst of that."""
+    async with open_model(settings):
+        await asyncio.sleep(0.5)
+        assert server_pids(settings)
+    await wait_for_end(settings, 1.0)
+
+
 async def test_a_killed_server_is_started_again(settings: Settings) -> None:
     """A run goes on when the server was ended for want of memory."""
     told: list[str] = []
     async with open_model(settings, on_progress=told.append) as model:
+        await wake(model)
         (server,) = server_pids(settings)
         os.kill(server, signal.SIGKILL)
         await wait_for_end(settings)
@@ -199,7 +215,8 @@ async def test_a_killed_server_is_started_again(settings: Settings) -> None:
 
 async def test_only_its_user_may_ask(settings: Settings) -> None:
     """The address is in a folder that nobody else can enter, and without the token the server says nothing."""
-    async with open_model(settings):
+    async with open_model(settings) as model:
+        await wake(model)
         file, address = read_address(settings)
         assert file.stat().st_mode & 0o777 == 0o600
         assert file.parent.stat().st_mode & 0o777 == 0o700
@@ -216,6 +233,7 @@ async def test_only_its_user_may_ask(settings: Settings) -> None:
 async def test_cancelling_stops_the_model(settings: Settings) -> None:
     """A cancelled request uses no more processor time."""
     async with open_model(settings) as model:
+        await wake(model)
         task = asyncio.create_task(model.sample(QUESTION, Sampling(samples=4, max_tokens=1500), lambda _: None))
         await asyncio.sleep(1.5)
         task.cancel()
@@ -254,9 +272,9 @@ async def test_a_server_that_does_not_start(settings: Settings, monkeypatch: pyt
     (settings.state / "models").mkdir(parents=True)
     (settings.state / "models" / "broken.gguf").write_bytes(data)
     with pytest.raises(ModelUnavailable, match=r"The server of the model broken ended .*server\.log"):
-        async with open_model(chosen):
-            pass
-    assert server_pids(settings) == []
+        async with open_model(chosen) as model:
+            await wake(model)
+    await wait_for_end(settings, 1.0)
 
 
 def test_count_cores(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
