@@ -56,6 +56,12 @@ class Places:
         return found if len(found) <= MAX_FRAMES else [*found[: MAX_FRAMES // 2], *found[-MAX_FRAMES // 2 :]]
 
 
+def whole_id(config: Any, node_id: str, root: str) -> str:  # noqa: ANN401 - pytest is not imported here
+    """A node's id relative to the workspace; pytest's own is relative to the folder of its configuration."""
+    folder = str(getattr(config, "rootpath", None) or getattr(config, "rootdir", ""))  # pytest 6.0 has one
+    return f"{folder[len(root) + 1 :]}/{node_id}" if folder.startswith(root + os.sep) else node_id
+
+
 def show_values(names: dict[str, Any]) -> list[list[str]]:
     """Up to MAX_VALUES variables and their short reprs, without what pytest's rewriting adds."""
     found: list[list[str]] = []

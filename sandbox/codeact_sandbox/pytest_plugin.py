@@ -22,7 +22,7 @@ import pytest
 
 from codeact_sandbox.calls import Calls
 from codeact_sandbox.clock import Clock, TimedOut
-from codeact_sandbox.places import MAX_MESSAGE, Places, explain, shorten
+from codeact_sandbox.places import MAX_MESSAGE, Places, explain, shorten, whole_id
 
 CHUNK = 500  # node ids in one line
 DIGEST = 12  # hexadecimal digits that stand for a node id
@@ -235,10 +235,7 @@ class Reporter:
         self.clock.leave()
 
     def _id(self, node: Any) -> str:  # noqa: ANN401 - an item, a collector, or a report of one
-        """A node's id relative to the workspace; pytest's own is relative to the folder of its configuration."""
-        node_id: str = node.nodeid
-        root = str(getattr(self.config, "rootpath", None) or getattr(self.config, "rootdir", ""))  # pytest 6.0 has one
-        return f"{root[len(self.root) + 1 :]}/{node_id}" if root.startswith(self.root + os.sep) else node_id
+        return whole_id(self.config, node.nodeid, self.root)
 
     def report_conftest(self, error: BaseException) -> None:
         """A conftest file at the root of the tests could not be imported."""

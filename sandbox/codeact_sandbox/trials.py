@@ -1,10 +1,17 @@
 """Tries many versions of a file against a few tests, fast: pytest is loaded once, and each version runs in a fork.
 
-Run inside the sandbox as a program of its own. Reads trials from a file, one JSON object per line (`path`, and `start`,
-`stop` and `text`: an edit of the file's bytes), runs the tests named as arguments once for each with the edit in place,
-and writes to CODEACT_REPORT_FD one JSON object per trial: `{"trial": 3, "passed": true}`. Nothing of the project is
-imported before a fork, and an edit is seen by the imports of its own fork only, so as many run side by side as there
-are processors. What passes here is only a candidate: it is run again, and proven cold in a fresh sandbox.
+Run inside the sandbox as a program of its own, `trials.py FILE`. The file is a JSON object:
+
+- `trials`: what to try, each with `path`, `start`, `stop` and `text`, an edit of the file's bytes, and `wanted`, the
+  places of the targets that it has to mend to be good;
+- `targets`: node ids of failing tests. A trial whose first target does not pass is over;
+- `beside`: node ids that must pass too. A trial that breaks one of them is over;
+- `seconds`: how long one trial may take; `enough`: after how many good ones to stop.
+
+For each trial it writes to CODEACT_REPORT_FD a line such as `{"trial": 3, "mended": [0, 1], "broken": false}`, with the
+places of the targets that passed. Nothing of the project is imported before a fork, and an edit is seen by the imports
+of its own fork only, so as many run side by side as there are processors. What passes here is only a candidate: it is
+run again, and proven cold in a fresh sandbox.
 """
 
 from __future__ import annotations
@@ -16,70 +23,190 @@ import os
 import signal
 import sys
 import time
+from dataclasses import dataclass
 from typing import Any, Iterator
 
 import pytest
 
 from codeact_sandbox.forkserver import preload
+from codeact_sandbox.places import Places, whole_id
+from codeact_sandbox.pytest_plugin import settle
 
-POLL = 0.002
+POLL = 0.001
+MAX_VERDICT = 1 << 16
+OPTIONS = ["-q", "-s", "-p", "no:cacheprovider", "--no-header", "--tb=no", "--assert=plain"]
+
+
+@dataclass
+class Running:
+    """A trial that runs: its number, the end of its time, and where its verdict comes from."""
+
+    number: int
+    deadline: float
+    source: int
+
+
+class Judge:
+    """A pytest plugin that writes a verdict as soon as it is certain, and ends the process there.
+
+    Nobody reads why a test fails, and finding the words would take longer than most tests.
+    """
+
+    def __init__(self, targets: list[str], sink: int) -> None:
+        self.targets = targets
+        self.sink = sink
+        self.mended: list[int] = []
+        self.failed = False
+        self.config: Any = None
+
+    @pytest.hookimpl(hookwrapper=True, tryfirst=True)
+    def pytest_cmdline_main(self, config: pytest.Config) -> Iterator[None]:
+        """As in any test run here, no option of the workspace hides results or starts other processes."""
+        self.config = config
+        settle(config.option)
+        yield
+
+    def pytest_collectreport(self, report: pytest.CollectReport) -> None:
+        """A file that does not load breaks its tests."""
+        if report.failed:
+            self._conclude(broken=True)
+
+    def pytest_collection_modifyitems(self, items: list[Any]) -> None:
+        """No traceback is made into text."""
+        for item in items:
+            item.repr_failure = item._repr_failure_py = _say_nothing  # noqa: SLF001 - that is where all kinds meet
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """One phase of a test; the last one decides."""
+        if report.when == "setup":
+            self.failed = False
+        self.failed = self.failed or not report.passed
+        if report.when != "teardown":
+            return
+        name = whole_id(self.config, report.nodeid, os.getcwd())
+        if name not in self.targets:
+            if self.failed and not report.skipped:
+                self._conclude(broken=True)
+        elif not self.failed:
+            self.mended.append(self.targets.index(name))
+        elif name == self.targets[0]:
+            self._conclude()
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_sessionfinish(self) -> None:
+        """All tests have run."""
+        self._conclude()
+
+    def _conclude(self, *, broken: bool = False) -> None:
+        os.write(self.sink, json.dumps({"mended": self.mended, "broken": broken}).encode())
+        os._exit(0)
 
 
 def main() -> None:
-    """`trials.py FILE SECONDS_PER_TRIAL ENOUGH TEST...`: stop after ENOUGH versions have passed."""
-    file, seconds, enough, *tests = sys.argv[1:]
-    report = int(os.environ["CODEACT_REPORT_FD"])
+    """Run the trials of a file until enough are good."""
+    with open(sys.argv[1], encoding="utf-8") as file:
+        wanted = json.load(file)
+    report = int(os.environ.pop("CODEACT_REPORT_FD"))
     os.set_inheritable(report, False)  # noqa: FBT003 - positional only
+    sys.path.insert(0, os.getcwd())
     preload()
-    passed = 0
-    with open(file, encoding="utf-8") as lines:
-        trials = [json.loads(line) for line in lines]
-    for number, good in _run_all(trials, tests, float(seconds)):
-        os.write(report, json.dumps({"trial": number, "passed": good}).encode() + b"\n")
-        passed += good
-        if passed >= int(enough):
+    good = 0
+    for number, verdict in _run_all(wanted):
+        os.write(report, json.dumps({"trial": number, **verdict}).encode() + b"\n")
+        good += not verdict["broken"] and {*wanted["trials"][number]["wanted"]} <= {*verdict["mended"]}
+        if good >= wanted["enough"]:
             break
 
 
-def _run_all(trials: list[dict[str, Any]], tests: list[str], seconds: float) -> Iterator[tuple[int, bool]]:
-    """The trials' results as they come, with one running for each processor."""
-    waiting = list(enumerate(trials))[::-1]
-    running: dict[int, tuple[int, float]] = {}
+def _run_all(wanted: dict[str, Any]) -> Iterator[tuple[int, dict[str, Any]]]:
+    """The trials' verdicts as they come, with one trial running for each processor."""
+    waiting = list(enumerate(wanted["trials"]))[::-1]
+    running: dict[int, Running] = {}
     processors = len(os.sched_getaffinity(0))
+    arguments = [*OPTIONS, *wanted["targets"], *wanted["beside"]]
+    config = _prepare(arguments)
     try:
         while waiting or running:
             while waiting and len(running) < processors:
                 number, trial = waiting.pop()
-                running[_start(trial, tests)] = (number, time.monotonic() + seconds)
-            child, status = os.waitpid(-1, os.WNOHANG)
+                child, source = _start(trial, arguments, wanted["targets"], config)
+                running[child] = Running(number, time.monotonic() + wanted["seconds"], source)
+            child, _ = os.waitpid(-1, os.WNOHANG)
             if child in running:
-                number, _ = running.pop(child)
-                _kill_group(child)
-                yield number, status == 0
+                yield _end(child, running.pop(child))
             elif not child:
                 time.sleep(POLL)
-            for child in [child for child, (_, deadline) in running.items() if time.monotonic() >= deadline]:
-                number, _ = running.pop(child)
+            late = [child for child, trial in running.items() if time.monotonic() >= trial.deadline]
+            for child in late:
                 _kill_group(child)
                 os.waitpid(child, 0)
-                yield number, False
+                yield _end(child, running.pop(child))
     finally:
         for child in running:
             _kill_group(child)
 
 
-def _start(trial: dict[str, Any], tests: list[str]) -> int:
-    """Begin a trial in a child that has its own session."""
+def _prepare(arguments: list[str]) -> Any:  # noqa: ANN401 - pytest's own type is private
+    """Pytest's configuration, for all forks to use; None if making it imports code of the workspace."""
     child = os.fork()
     if child == 0:
-        code = 1
+        clean = False
         try:
+            _be_quiet()
+            clean = _configure(arguments) is not None and not _has_own_modules()
+        finally:
+            os._exit(0 if clean else 1)
+    return None if os.waitpid(child, 0)[1] else _configure(arguments)
+
+
+def _configure(arguments: list[str]) -> Any:  # noqa: ANN401
+    with contextlib.suppress(Exception, SystemExit):
+        from _pytest.config import _prepareconfig
+
+        return _prepareconfig(arguments)
+    return None
+
+
+def _has_own_modules() -> bool:
+    places = Places(os.getcwd())
+    return any(places.inside(getattr(module, "__file__", None) or "") for module in list(sys.modules.values()))
+
+
+def _start(trial: dict[str, Any], arguments: list[str], targets: list[str], config: Any) -> tuple[int, int]:  # noqa: ANN401
+    """Begin a trial in a child that has its own session: its process id, and where its verdict comes from."""
+    source, sink = os.pipe()
+    child = os.fork()
+    if child == 0:
+        try:
+            os.close(source)
             os.setsid()
             _see(trial)
-            code = _run_tests(tests)
+            _be_quiet()
+            judge = Judge(targets, sink)
+            if config is None:
+                pytest.main(arguments, plugins=[judge])
+            else:
+                config.pluginmanager.register(judge)
+                config.hook.pytest_cmdline_main(config=config)
         finally:
-            os._exit(code)
-    return child
+            os._exit(0)
+    os.close(sink)
+    return child, source
+
+
+def _end(child: int, trial: Running) -> tuple[int, dict[str, Any]]:
+    """The verdict of a trial that is over; one that has none, such as a trial that took too long, broke everything."""
+    _kill_group(child)
+    os.set_blocking(trial.source, False)
+    said = b""
+    with contextlib.suppress(BlockingIOError):
+        said = os.read(trial.source, MAX_VERDICT)
+    os.close(trial.source)
+    try:
+        verdict = json.loads(said)
+        return trial.number, {"mended": list(map(int, verdict["mended"])), "broken": bool(verdict["broken"])}
+    except (ValueError, TypeError, KeyError):
+        return trial.number, {"mended": [], "broken": True}
 
 
 def _see(trial: dict[str, Any]) -> None:
@@ -102,13 +229,14 @@ def _see(trial: dict[str, Any]) -> None:
     loader.get_data, loader.path_stats = get_data, path_stats
 
 
-def _run_tests(tests: list[str]) -> int:
-    """Run pytest quietly, and return its exit code."""
+def _be_quiet() -> None:
     sink = os.open(os.devnull, os.O_RDWR)
     for descriptor in (0, 1, 2):
         os.dup2(sink, descriptor)
-    os.environ.pop("CODEACT_REPORT_FD", None)
-    return int(pytest.main([*tests, "-x", "-q", "-p", "no:cacheprovider", "--no-header", "--tb=no"]))
+
+
+def _say_nothing(*_: Any, **__: Any) -> str:  # noqa: ANN401 - in place of a method of pytest's
+    return ""
 
 
 def _kill_group(child: int) -> None:

@@ -7,23 +7,37 @@ from functools import cached_property
 from codeact.agent import Assignment, Verdict
 from codeact.answers import interpret, quote
 from codeact.briefs import describe_failures, describe_observation, fix_brief
-from codeact.facts import Facts, collect_facts
+from codeact.facts import Definition, Facts, collect_facts
 from codeact.minimise import Files, minimise
 from codeact.prompts import fill
 from codeact.protected import protected
 from codeact.sandboxes.base import Sandbox
-from codeact.search import search_edits
+from codeact.search import Candidate, Search, Tests, search_edits
 from codeact.settings import Limits
 from codeact.smells import smells_of_fix
 from codeact.snapshot import Snapshot, list_files, read_file
 from codeact.targets import is_mended, matching, test_files
 from codeact.testing import Selection, regressions, run_tests
-from codeact.trajectory import FAILING, Action, FileChange, FileState, Outcome, Step, Task, TestReport, TestResult
+from codeact.trajectory import (
+    FAILING,
+    Action,
+    FileChange,
+    FileState,
+    Frame,
+    Outcome,
+    Step,
+    Task,
+    TestReport,
+    TestResult,
+)
 from codeact_sandbox.helpers import HELPERS, describe
 
-SEARCH_SECONDS = 30.0
+SEARCH_SECONDS = 15.0
 MINIMISE_SECONDS = 10.0
+HANGING_SECONDS = 4.0
 MAX_BESIDE = 50
+MAX_RELATED = 10
+SETTLED = (Outcome.PASSED, Outcome.FAILED)
 
 
 @dataclass(frozen=True)
@@ -53,6 +67,7 @@ class Repair:
     doubted: "Doubted | None" = None
     whole: Files | None = None
     forks: bool = True
+    _ways: dict[str, tuple[Frame, ...]] = field(default_factory=dict)
 
     def targets(self) -> tuple[TestResult, ...]:
         """What the task asks to mend."""
@@ -63,13 +78,16 @@ class Repair:
         return protected(path, self._tests, self._existing)
 
     async def facts(self, target: TestResult) -> Facts:
-        """Run one failing test again, traced, and gather what is known about it."""
-        report = await self._run(Selection(tests=(target.node_id,), trace=True))
+        """Run a failing test again, traced, with others of its file that fail, and gather what is known about it."""
+        names = (target.node_id, *(other.node_id for other in self._related(target)))
+        report = await self._run(Selection(tests=names, trace=True))
         if self.forks and not report.failing:  # a fork does not fail where the cold run did
             self.forks = False
-            report = await self._run(Selection(tests=(target.node_id,), trace=True))
-        traced = next((result for result in report.failing if result.node_id == target.node_id), target)
-        return collect_facts(traced, self._read, self.is_protected)
+            report = await self._run(Selection(tests=names, trace=True))
+        traced = {result.node_id: result for result in report.failing}
+        for result in report.failing:
+            self._ways[result.node_id] = (*result.frames, *result.called)
+        return collect_facts(traced.get(target.node_id, target), self._read, self.is_protected)
 
     def assignment(self, facts: Facts, *, compact: bool) -> Assignment:
         """What the agent is told about a target, and how its work is judged."""
@@ -148,29 +166,30 @@ class Repair:
         """Files of the view, each beside what the snapshot has."""
         return [FileChange(path, read_file(self.snapshot, path), after) for path, after in files.items()]
 
-    async def search(self, facts: Facts) -> tuple[str, Step | None]:
-        """Try single edits of the suspects, without a model; the first that passes the check becomes a step.
-
-        Returns:
-            What was tried, in words, and the step if one passed.
-        """
+    async def search(self, facts: Facts) -> Search:
+        """Try single edits of the suspects, without a model."""
         suspects = [(definition, self._read(definition.path) or "") for definition in facts.suspects if definition.name]
-        names = self._tests_beside(facts.target)
-        patience = min(max(2.0, 3 * facts.target.seconds), self.limits.test_seconds)
+        target, *beside = self._tests_beside(facts.target)
+        others = [other.node_id for other in self._related(facts.target)]
+        seconds = {result.node_id: result.seconds for result in self.before.results if result.outcome in SETTLED}
+        usual = sum(seconds.get(node_id, 0.0) for node_id in (target, *others, *beside))
+        tests = Tests((target, *others), tuple(beside), self._concerned, min(0.6 + 3 * usual, self.limits.test_seconds))
         try:
-            tried, found = await search_edits(self.sandbox, suspects, names, seconds=SEARCH_SECONDS, patience=patience)
+            return await search_edits(self.sandbox, suspects, tests, seconds=SEARCH_SECONDS)
         finally:
             await self.take_back()
-        for candidate in found:
-            action = Action(f"define({candidate.edit.path!r}, {quote(candidate.definition.source)})")
-            observation = await self.sandbox.execute(action)
-            verdict = await self.check(facts.target)
-            if verdict.passed:
-                thought = f"Of {tried} single edits tried without a model, this one passes: {candidate.edit.what}."
-                seen = replace(observation, tests=verdict.report)
-                return thought, Step(number=0, thought=thought, action=action, observation=seen, afresh=True)
+
+    async def take(self, candidate: Candidate, facts: Facts, tried: int) -> Step | None:
+        """Make an edit that was found; the step that did it, None if it does not pass the check."""
+        action = Action(f"define({candidate.edit.path!r}, {quote(candidate.definition.source)})")
+        observation = await self.sandbox.execute(action)
+        verdict = await self.check(facts.target)
+        if not verdict.passed:
             await self.take_back()
-        return f"{tried} single edits tried without a model, none passes", None
+            return None
+        thought = f"Of {tried} single edits tried without a model, this one passes: {candidate.edit.what}."
+        seen = replace(observation, tests=verdict.report)
+        return Step(number=0, thought=thought, action=action, observation=seen, afresh=True)
 
     def _tests_beside(self, *targets: TestResult) -> list[str]:
         """The targets, and the tests of their files that passed before and are to pass still."""
@@ -182,13 +201,38 @@ class Repair:
         ]
         return [*(target.node_id for target in targets), *beside[:MAX_BESIDE]]
 
+    def _related(self, target: TestResult) -> list[TestResult]:
+        """Other failing tests of the target's file that are yet to be mended."""
+        path = target.node_id.partition("::")[0]
+        failing = (result for result in self.targets() if result.node_id.partition("::")[0] == path)
+        others = [result for result in failing if result.node_id != target.node_id and result not in self.mended]
+        return others[:MAX_RELATED]
+
+    def _concerned(self, definition: Definition) -> frozenset[str]:
+        """The failing tests that go through a definition, as far as they were traced."""
+        last = definition.line + definition.source.count("\n")
+        return frozenset(
+            node_id
+            for node_id, way in self._ways.items()
+            if any(frame.path == definition.path and definition.line <= frame.line <= last for frame in way)
+        )
+
     async def _run(self, selection: Selection) -> TestReport:
-        return await run_tests(self.sandbox, selection, self.limits, warm=self.forks)
+        """Run tests; those that hung before, and alone, for a shorter time."""
+        limits = self.limits
+        if selection.tests and self._hanging.intersection(selection.tests):
+            slowest = max((result.seconds for result in self.before.results if result.outcome in SETTLED), default=0.0)
+            limits = replace(limits, test_seconds=min(limits.test_seconds, max(HANGING_SECONDS, 3 * slowest)))
+        return await run_tests(self.sandbox, selection, limits, warm=self.forks)
 
     async def take_back(self) -> None:
         """Put the view to what has been mended so far, without the failed attempts since."""
         await self.sandbox.restore()
         await self.sandbox.write(self.files)
+
+    @cached_property
+    def _hanging(self) -> frozenset[str]:
+        return frozenset(result.node_id for result in self.before.results if result.outcome is Outcome.TIMEOUT)
 
     @cached_property
     def _tests(self) -> frozenset[str]:

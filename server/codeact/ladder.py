@@ -13,6 +13,7 @@ from codeact.events import StepTaken
 from codeact.facts import Facts
 from codeact.fixing import Repair
 from codeact.models.base import Model, is_small
+from codeact.search import Search
 from codeact.settings import Rung
 from codeact.trajectory import Sampling, TestResult
 from codeact.walk import Walk
@@ -29,6 +30,7 @@ class Ladder:
     repair: Repair
     model: Model | None
     trouble: ModelUnavailable | None = None
+    _found: Search = Search(0, ())
 
     async def climb(self, target: TestResult) -> None:
         """Mend one failing test, unless mending another has mended it too."""
@@ -36,9 +38,12 @@ class Ladder:
             return
         self.walk.say(f"looking at {target.node_id}")
         facts = await self.repair.facts(target)
+        self._found = Search(0, ())
         for rung in self._rungs():
             if await self._try(rung, facts):
                 return
+        if await self._take(facts, trusted=False):
+            return
         self.walk.unsolved[target.node_id] = self.walk.why
 
     def _rungs(self) -> Sequence[Rung]:
@@ -70,11 +75,16 @@ class Ladder:
         return False
 
     async def _edit(self, facts: Facts) -> bool:
-        """Try single edits without a model. True if one mended the target."""
+        """Try single edits without a model. True if one mended the target that is more than luck."""
         self.walk.say("trying single edits")
-        words, step = await self.repair.search(facts)
-        if step is None:
-            self.walk.say(words)
-            return False
-        self.walk.tell(StepTaken(step=step))
-        return True
+        self._found = await self.repair.search(facts)
+        return await self._take(facts, trusted=True)
+
+    async def _take(self, facts: Facts, *, trusted: bool) -> bool:
+        """Make one of the edits that were found."""
+        for candidate in self._found.candidates:
+            if candidate.trusted == trusted and (step := await self.repair.take(candidate, facts, self._found.tried)):
+                self.walk.tell(StepTaken(step=step))
+                return True
+        self.walk.why = f"{self._found.tried} single edits tried without a model, none passes"
+        return False
