@@ -6,8 +6,8 @@ first guess at where the fault is: functions of the traceback from the inside ou
 
 import ast
 import posixpath
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 
 from codeact.trajectory import Frame, TestResult
 
@@ -46,6 +46,7 @@ class Facts:
         error: what pytest says is wrong, with values.
         trail: one line for each place in the workspace that the traceback goes through.
         suspects: the definitions worth reading, likeliest first.
+        heat: how suspicious each line is, by path and 1-based line, 0 to 1; empty if nothing is known of lines.
     """
 
     target: TestResult
@@ -53,6 +54,7 @@ class Facts:
     error: str
     trail: tuple[str, ...]
     suspects: tuple[Definition, ...]
+    heat: Mapping[tuple[str, int], float] = field(default_factory=dict)
 
 
 def collect_facts(target: TestResult, read: ReadSource, is_test: Callable[[str], bool]) -> Facts:

@@ -108,6 +108,7 @@ class Rung(StrEnum):
     """One way to a fix."""
 
     EDITS = "edits"  # single edits of the suspects, without a model
+    FILL = "fill"  # suspicious statements left out, for the model to fill in
     ANSWER = "answer"  # the model's first answer
     ANSWERS = "answers"  # the rest of its schedule, begun anew
     TALK = "talk"  # its whole schedule, as one conversation

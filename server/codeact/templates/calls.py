@@ -23,8 +23,9 @@ TWINS = (
     ("zip", "zip_longest"), ("product", "permutations", "combinations", "combinations_with_replacement"),
     ("takewhile", "dropwhile"), ("nlargest", "nsmallest"), ("heappush", "heappushpop"), ("heappop", "heappushpop"),
     ("appendleft", "extendleft"), ("encode", "decode"), ("quote", "unquote"), ("loads", "dumps"),
-    ("log", "log2", "log10"), ("sin", "cos", "tan"), ("chr", "ord"), ("str", "repr"), ("hex", "bin", "oct"), ("copy", "deepcopy"),
-    ("getattr", "hasattr"), ("isinstance", "issubclass"), ("ValueError", "TypeError", "KeyError", "IndexError"),
+    ("log", "log2", "log10"), ("sin", "cos", "tan"), ("chr", "ord"), ("str", "repr"), ("hex", "bin", "oct"),
+    ("copy", "deepcopy"), ("getattr", "hasattr"), ("isinstance", "issubclass"),
+    ("ValueError", "TypeError", "KeyError", "IndexError"),
     ("OrderedDict", "Counter", "defaultdict"), ("stem", "name", "suffix"), ("year", "month", "day"),
     ("hour", "minute", "second"), ("mean", "median"), ("pstdev", "stdev"), ("pvariance", "variance"),
 )  # fmt: skip

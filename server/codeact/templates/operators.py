@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from codeact.templates.edit import Edit, Text, begin, end
 from codeact.templates.scope import Scope, expressions_of
 
-COMPARE: dict[type[ast.cmpop], tuple[str, ...]] = {
+COMPARE: dict[type[ast.AST], tuple[str, ...]] = {
     ast.Lt: ("<=", ">"),
     ast.LtE: ("<", ">="),
     ast.Gt: (">=", "<"),
@@ -18,7 +18,7 @@ COMPARE: dict[type[ast.cmpop], tuple[str, ...]] = {
     ast.Is: ("is not",),
     ast.IsNot: ("is",),
 }
-BINARY: dict[type[ast.operator], tuple[str, ...]] = {
+BINARY: dict[type[ast.AST], tuple[str, ...]] = {
     ast.Add: ("-", "*"),
     ast.Sub: ("+",),
     ast.Mult: ("/", "+", "**"),
