@@ -134,6 +134,8 @@ def sweep() -> None:
     for container in found:
         if not is_alive(container["Labels"].get(OWNER, "")):
             _remove(container["Id"])
+            with contextlib.suppress(SandboxUnavailable), translated("wait for a container's removal"):
+                client.wait(container["Id"], timeout=CALL_SECONDS, condition="removed")  # it may have begun before
 
 
 async def _greet(channel: Channel, spec: SandboxSpec) -> Mapping[str, Any]:
