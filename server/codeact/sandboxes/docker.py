@@ -76,7 +76,7 @@ async def open_docker(spec: SandboxSpec) -> AsyncIterator[Sandbox]:
                 streams = Attached(await asyncio.to_thread(_attach_and_start, container))
             channel = Channel(streams.reader, streams.send, streams.why)
             ready = await _greet(channel, spec)
-            facts = layout.describe("docker", spec, str(ready.get("python", "")))
+            facts = layout.describe("docker", spec, ready)
             yield DockerSandbox(channel, _python(spec), facts)
         finally:
             if streams:
