@@ -368,7 +368,8 @@ def main() -> None:
     os.chdir(config["root"])
     os.makedirs("/tmp/home", exist_ok=True)
     worker = Worker(config, source, sink)
-    worker._send({"ready": {"python": ".".join(map(str, sys.version_info[:3])), "note": "; ".join(filter(None, notes))}})  # noqa: SLF001
+    version = ".".join(map(str, sys.version_info[:3]))
+    worker._send({"ready": {"python": version, "note": "; ".join(filter(None, notes))}})  # noqa: SLF001
     try:
         worker.serve()
     except (Ended, BrokenPipeError):
