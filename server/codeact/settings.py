@@ -79,12 +79,14 @@ class SandboxSettings:
         python: interpreter for the workspace's code; empty means the workspace's virtual environment,
             else the best found.
         image: Docker image to use instead of the machine's own Python (docker backend only).
+        runtime: the Docker engine's runtime to use, such as `runsc` (gVisor); empty means its default.
         limits: what it may use.
     """
 
     backend: str = "auto"
     python: str = ""
     image: str = ""
+    runtime: str = ""
     limits: Limits = Limits()
 
 
@@ -162,6 +164,7 @@ VARIABLES: Mapping[str, tuple[str, ...]] = {
     "CODEACT_SANDBOX": ("sandbox", "backend"),
     "CODEACT_PYTHON": ("sandbox", "python"),
     "CODEACT_IMAGE": ("sandbox", "image"),
+    "CODEACT_RUNTIME": ("sandbox", "runtime"),
     "CODEACT_PACKAGES": ("packages",),
     "CODEACT_STATE_DIR": ("state",),
     "CODEACT_CACHE_DIR": ("cache",),
