@@ -80,12 +80,15 @@ class SandboxSettings:
             else the best found.
         image: Docker image to use instead of the machine's own Python (docker backend only).
         limits: what it may use.
+        ready: how many are started before they are needed: one for the proof of a run, and in an editor one for the
+            next run in each folder. 0 for none.
     """
 
     backend: str = "auto"
     python: str = ""
     image: str = ""
     limits: Limits = Limits()
+    ready: int = 2
 
 
 @dataclass(frozen=True, kw_only=True)
