@@ -121,6 +121,10 @@ class Pool:
         finally:
             await ahead.close()
 
+    async def warmed(self) -> None:
+        """Wait until all that were begun have started, and those that load something have begun to."""
+        await asyncio.gather(*(ahead.started() for ahead in self._ready.values()))
+
     def settle(self) -> None:
         """A run is over: have one ready for the next, which likely wants the same."""
         if self._last:
@@ -189,6 +193,13 @@ class _Ahead:
             CodeActError: it could not be.
         """
         return await asyncio.shield(self._sandbox)
+
+    async def started(self) -> None:
+        """Wait until it has started, or cannot."""
+        with suppress(CodeActError):
+            await self.sandbox()
+        if self._warming:
+            await self._warming
 
     def warm(self) -> None:
         """Have it load what the first action and the first tests need."""
