@@ -18,6 +18,7 @@ from codeact.journal import create_journal, new_run_id
 from codeact.ladder import Ladder
 from codeact.minimise import Files
 from codeact.models.base import Model
+from codeact.pool import Pool
 from codeact.proposal import make_proposal, stat
 from codeact.scripting import write_script
 from codeact.settings import Settings
@@ -36,6 +37,7 @@ async def run_task(
     on_event: Listener = lambda _: None,
     recorded: Recording | None = None,
     model: Model | None = None,
+    pool: Pool | None = None,
 ) -> RunEnded:
     """Do a task and tell how it ended; the workspace is only read.
 
@@ -48,14 +50,16 @@ async def run_task(
         on_event: hears everything as it happens.
         recorded: repeats an earlier run's snapshot and answers instead of taking and asking for new ones.
         model: whom to ask, if not the one that the settings name.
+        pool: where sandboxes may be ready, and are left ready for the next run; by default one for this run only.
 
     Raises:
         CodeActError: the machinery failed; the journal has the reason.
     """
     run = new_run_id()
     secrets = [settings.model.api_key.value] if settings.model.api_key else []
-    with create_journal(settings, run, secrets) as journal:
-        walk = Walk(task, settings, run, journal, on_event, model)
+    async with AsyncExitStack() as stack:
+        journal = stack.enter_context(create_journal(settings, run, secrets))
+        walk = Walk(task, settings, run, journal, on_event, model, pool or await stack.enter_async_context(Pool()))
         walk.tell(RunStarted(run=run, task=task, workspace=str(settings.workspace)))
         try:
             async with asyncio.timeout(settings.budget.timeout):
@@ -68,13 +72,16 @@ async def run_task(
         except CodeActError as error:
             walk.end("failed", str(error))
             raise
+        finally:
+            if pool:
+                pool.settle()
 
 
 async def fix_tests(walk: Walk, buffers: Mapping[str, str], recorded: Recording | None) -> RunEnded:
     """Mend what fails, one failing test after the other, and prove all of it together."""
     snapshot = await freeze(walk, buffers, recorded)
     async with AsyncExitStack() as stack:
-        bench = await find_bench(walk.settings, walk.run, walk.say)
+        bench = await find_bench(walk.settings, walk.run, walk.say, pool=walk.pool)
         sandbox = await stack.enter_async_context(open_bench(bench, snapshot))
         walk.say("running the tests")
         await sandbox.preload()
@@ -83,6 +90,7 @@ async def fix_tests(walk: Walk, buffers: Mapping[str, str], recorded: Recording 
         repair = Repair(walk.task, snapshot, sandbox, walk.settings.sandbox.limits, before)
         if not repair.targets():
             return _nothing_to_fix(walk, before)
+        bench.prepare(snapshot)  # for the proof
         ladder = await _make_ladder(walk, recorded, repair, stack)
         for target in repair.targets():
             await ladder.climb(target)

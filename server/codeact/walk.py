@@ -12,6 +12,7 @@ from codeact.journal import Journal
 from codeact.models import open_model
 from codeact.models.base import Model, can_fill
 from codeact.models.replay import ReplayModel
+from codeact.pool import Pool
 from codeact.proposal import separate, unified_diff
 from codeact.settings import Settings
 from codeact.snapshot import Snapshot, keep, open_snapshot, take_snapshot
@@ -33,7 +34,7 @@ class Recording:
 class Walk:
     """One task on its way: its settings, its journal, its listener, its price.
 
-    `model` is whom to ask if that is not for the settings to say.
+    `model` is whom to ask if that is not for the settings to say; `pool` is where sandboxes may be ready.
     """
 
     task: Task
@@ -42,6 +43,7 @@ class Walk:
     journal: Journal
     on_event: Listener
     model: Model | None = None
+    pool: Pool | None = None
     usage: Usage = Usage()
     steps: int = 0
     why: str = ""

@@ -11,6 +11,7 @@ from pygls.exceptions import JsonRpcException
 
 from codeact.editor import history
 from codeact.editor.convert import SOURCE, find_test, fix_command, to_path
+from codeact.editor.readiness import get_ready
 from codeact.editor.session import REQUEST_FAILED, Session, server
 from codeact.errors import CodeActError
 from codeact.sandboxes import sweep
@@ -38,16 +39,18 @@ async def on_initialized(ls: Session, _: types.InitializedParams) -> None:
         await asyncio.to_thread(sweep, ls.settings_for())
     except CodeActError as error:
         ls.window_show_message(types.ShowMessageParams(types.MessageType.Warning, f"CodeAct: {error}"))
+    await get_ready(ls)
 
 
 @server.feature(types.SHUTDOWN)
 async def on_shutdown(ls: Session, *_: Any) -> None:  # noqa: ANN401 - pygls passes None
-    """End all runs."""
-    tasks = list(ls.runs.values())
+    """End all runs, and what waits for the next one."""
+    tasks = [*ls.runs.values(), *ls.looks.values()]
     for task in tasks:
         task.cancel()
     if tasks:
         await asyncio.wait(tasks, timeout=5)
+    await ls.pool.close()
 
 
 @server.feature(types.TEXT_DOCUMENT_CODE_LENS)

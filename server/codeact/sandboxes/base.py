@@ -141,7 +141,14 @@ class Sandbox(Protocol):
         ...
 
     async def preload(self) -> None:
-        """Begin to load, beside what runs, what warm programs are forked from."""
+        """Begin to load, beside what runs, what actions need and what warm programs are forked from."""
+        ...
+
+    async def attach(self, files: Mapping[str, FileState | None]) -> None:
+        """Make the snapshot another one, which has these files; None for those that it has not.
+
+        For a sandbox that was started before its snapshot was taken, and in which nothing has run.
+        """
         ...
 
     async def write(self, files: Mapping[str, FileState | None]) -> None:

@@ -51,6 +51,7 @@ class BubblewrapSandbox:
         self.execute = channel.execute
         self.spawn = channel.spawn
         self.preload = partial(channel.preload, python)
+        self.attach = channel.attach
         self.write = channel.write
         self.changes = channel.changes
         self.restore = channel.restore
@@ -122,6 +123,7 @@ def _command(spec: SandboxSpec, base: Path, groups: Sequence[Path], files: Mappi
     size = f"size={spec.limits.view_bytes},nr_inodes={INODES},mode=0755"
     scratch = f"size={spec.limits.scratch_bytes},nr_inodes={INODES},mode=1777,nosuid,nodev"
     overlay = f"lowerdir={_escape(spec.snapshot)},upperdir={_escape(base)}/upper,workdir={_escape(base)}/work"
+    overlay += ",redirect_dir=off"  # so that each folder with a change in it is in the upper layer
     owner = ":".join(map(str, sandbox_user() if is_root else (0, 0)))
     unshare = ["unshare", "--mount", "--propagation", "private"]
     if not is_root:
@@ -145,7 +147,7 @@ def _bwrap(spec: SandboxSpec, base: Path, files: Mapping[str, int], *, is_root: 
     arguments += ["--proc", "/proc", "--dev", "/dev"]
     arguments += ["--bind", str(base / "tmp"), "/tmp", "--bind", str(base / "shm"), "/dev/shm"]  # noqa: S108 - its own
     mounts = [("--ro-bind", host, inside) for host, inside in layout.read_only(spec)]
-    mounts += [("--bind", base / "view", str(spec.workspace))]
+    mounts += [("--ro-bind", base / "upper", layout.UPPER), ("--bind", base / "view", str(spec.workspace))]
     for parent in dict.fromkeys(parent for _, _, inside in mounts for parent in reversed(Path(inside).parents[:-1])):
         arguments += ["--perms", "0755", "--dir", str(parent)]  # by itself bwrap would make them for root only
     mounts += [("--ro-bind", folder, str(folder)) for folder in layout.on_top(spec)]
@@ -157,7 +159,8 @@ def _bwrap(spec: SandboxSpec, base: Path, files: Mapping[str, int], *, is_root: 
     for name, value in layout.environment(spec.interpreter).items():
         arguments += ["--setenv", name, value]
     arguments += ["--chdir", str(spec.workspace), "--remount-ro", "/dev", "--remount-ro", "/", "--"]
-    return [*arguments, str(spec.interpreter.executable), "-I", "-S", "-B", layout.WORKER, layout.worker_config(spec)]
+    program = [str(spec.interpreter.executable), "-I", "-S", "-B", layout.WORKER]
+    return [*arguments, *program, layout.worker_config(spec, layer=layout.UPPER)]
 
 
 def _connect(process: asyncio.subprocess.Process) -> Channel:

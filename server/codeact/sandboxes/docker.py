@@ -52,6 +52,7 @@ class DockerSandbox:
         self.execute = channel.execute
         self.spawn = channel.spawn
         self.preload = partial(channel.preload, python)
+        self.attach = channel.attach
         self.write = channel.write
         self.changes = channel.changes
         self.restore = channel.restore
@@ -275,6 +276,7 @@ def _walls(spec: SandboxSpec) -> dict[str, Any]:
 def _mounts(spec: SandboxSpec, layers: Path) -> list[Mount]:
     options = (
         f"lowerdir={_escape(spec.snapshot)},upperdir={_escape(layers / 'upper')},workdir={_escape(layers / 'work')}"
+        ",redirect_dir=off"
     )
     overlay = DriverConfig("local", {"type": "overlay", "device": "overlay", "o": options})
     bound = [] if spec.image else [(Path("/usr"), "/usr")]

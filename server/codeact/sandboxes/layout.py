@@ -93,8 +93,14 @@ def environment(interpreter: Interpreter | None) -> dict[str, str]:
     return variables
 
 
-def worker_config(spec: SandboxSpec, upper: str = "") -> str:
-    """What the Worker is told at its start, as JSON; `upper` is where it sees an upper layer that it must bound."""
+def worker_config(spec: SandboxSpec, upper: str = "", *, layer: str = "") -> str:
+    """What the Worker is told at its start, as JSON.
+
+    Args:
+        spec: what is opened.
+        upper: where it sees the view's upper layer, if it must bound what is written there.
+        layer: where it sees the upper layer, if that is bounded already.
+    """
     uid, gid = sandbox_user()
     excluded = [str(PurePosixPath(folder).relative_to(spec.workspace)) for folder in on_top(spec)]
     return json.dumps(
@@ -103,6 +109,7 @@ def worker_config(spec: SandboxSpec, upper: str = "") -> str:
             "snapshot": SNAPSHOT,
             "excluded": excluded,
             "upper": upper,
+            "layer": layer or upper,
             "uid": uid if os.getuid() == 0 else 0,
             "gid": gid,
             "limits": asdict(spec.limits),

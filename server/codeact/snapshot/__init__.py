@@ -7,13 +7,25 @@ folder, `prune` forgets. `store`, `command`, `index`, `blobs` and `repository` a
 below. Nothing here writes into a workspace.
 """
 
-from codeact.snapshot.frozen import Snapshot, keep, list_files, open_snapshot, read_file, release, write_tree
+from codeact.snapshot.frozen import (
+    Snapshot,
+    difference,
+    has_snapshots,
+    keep,
+    list_files,
+    open_snapshot,
+    read_file,
+    release,
+    write_tree,
+)
 from codeact.snapshot.mirror import materialise
 from codeact.snapshot.prune import prune
 from codeact.snapshot.take import take_snapshot
 
 __all__ = [
     "Snapshot",
+    "difference",
+    "has_snapshots",
     "keep",
     "list_files",
     "materialise",
