@@ -33,7 +33,7 @@ class Recording:
 class Walk:
     """One task on its way: its settings, its journal, its listener, its price.
 
-    `model` is whom to ask if that is not for the settings to say.
+    `model` is whom to ask if that is not for the settings to say; `note` goes along with how it ends.
     """
 
     task: Task
@@ -45,6 +45,7 @@ class Walk:
     usage: Usage = Usage()
     steps: int = 0
     why: str = ""
+    note: str = ""
     unsolved: dict[str, str] = field(default_factory=dict)
     began: float = field(default_factory=time.monotonic)
 
@@ -78,6 +79,7 @@ class Walk:
             run=self.run,
             status=status,
             message=message,
+            note=self.note,
             diff=unified_diff(shown) if shown else "",
             answer=answer,
             artifacts=artifacts,

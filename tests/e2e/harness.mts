@@ -211,6 +211,23 @@ export class Editor {
     return this.page.frameLocator("iframe.webview.ready").frameLocator("iframe#active-frame");
   }
 
+  /** Kill this editor's language server, and nobody else's. */
+  killServer(): void {
+    const children = new Map<number, number[]>();
+    const processes = readdirSync("/proc").filter((name) => /^\d+$/.test(name));
+    for (const name of processes) {
+      try {
+        const parent = Number(/\) \S+ (\d+)/.exec(readFileSync(`/proc/${name}/stat`, "utf8"))?.[1]);
+        children.set(parent, [...(children.get(parent) ?? []), Number(name)]);
+      } catch {} // it has ended meanwhile
+    }
+    const below = (process: number): number[] => [process, ...(children.get(process) ?? []).flatMap(below)];
+    const own = this.processes.flatMap((child) => below(child.pid ?? 0));
+    const servers = own.filter((id) => /codeact\0lsp/.test(readFileSync(`/proc/${id}/cmdline`, "utf8")));
+    if (servers.length === 0) throw new Error("There is no language server.");
+    for (const id of servers) process.kill(id, "SIGKILL");
+  }
+
   /** Lines of the extension's log. */
   logged(what: RegExp): string {
     const folder = join(this.folder, "data", "logs");

@@ -1,6 +1,6 @@
 // What a developer does with CodeAct in a real VS Code, and what they see when something is wrong.
 import assert from "node:assert/strict";
-import { execFileSync, spawnSync } from "node:child_process";
+import { spawnSync } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
 import { homedir } from "node:os";
 import { join } from "node:path";
@@ -166,7 +166,7 @@ scenario(
     await editor.openFile("calc.py");
     await editor.command("CodeAct: Fix Failing Tests");
     await editor.toast("CodeAct is fixing tests").waitFor();
-    execFileSync("pkill", ["-KILL", "-f", "codeact lsp"]);
+    editor.killServer();
     await editor.toast("started again").waitFor();
     await editor.shot("killed");
     await editor.command("CodeAct: Show Runs");
