@@ -4,7 +4,7 @@ import { spawnSync } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
 import { homedir } from "node:os";
 import { join } from "node:path";
-import { TOP, until } from "./harness.mts";
+import { PATIENCE, TOP, until } from "./harness.mts";
 import { BOTH, BROKEN, FILES, PROVEN } from "./samples.mts";
 import { scenario } from "./scenario.mts";
 
@@ -86,7 +86,7 @@ scenario(
     await welcome.getByRole("button", { name: "Fix Failing Tests" }).click(); // three
     await editor.toast("Setting up CodeAct").waitFor();
     await editor.shot("setting-up");
-    await editor.toast(PROVEN).waitFor({ timeout: 300_000 });
+    await editor.toast(PROVEN).waitFor({ timeout: 4 * PATIENCE });
     await editor.shot("proven");
     await editor.press(PROVEN, "Accept"); // four
     await editor.toast("Applied to calc.py").waitFor();
@@ -106,7 +106,7 @@ scenario(
     await editor.page.locator(".getting-started-step.expanded", { hasText: "Fix failing tests" }).waitFor();
     await editor.shot("example");
     await editor.page.locator(".getting-started-step.expanded").getByRole("button", { name: "Fix Failing Tests" }).click();
-    await editor.toast(PROVEN).waitFor({ timeout: 300_000 });
+    await editor.toast(PROVEN).waitFor({ timeout: 4 * PATIENCE });
     await editor.shot("mended");
     if (EMBEDDED) assert.match(await editor.view().locator("#facts").innerText(), /local/);
     await editor.press(PROVEN, "Accept");

@@ -30,7 +30,11 @@ const CALM = {
   "git.openRepositoryInParentFolders": "never",
   "editor.minimap.enabled": false,
   "files.autoSave": "off",
+  "workbench.reduceMotion": "on",
+  "editor.cursorBlinking": "solid",
 };
+/** Milliseconds to wait for anything; slow machines want more. */
+export const PATIENCE = 1000 * Number(process.env.CODEACT_E2E_PATIENCE || 90);
 let shared: Promise<Browser> | undefined;
 
 export interface Options {
@@ -50,6 +54,8 @@ export interface Options {
   folders?: string[];
   /** The server that the extension brings, in an environment that it makes, instead of this repository's. */
   packed?: boolean;
+  /** Record all that happens: slow, so not for the first try. */
+  traced?: boolean;
   /** Another extension too, which finds tests and offers a model. */
   companion?: boolean;
 }
@@ -113,15 +119,15 @@ export class Editor {
         ...options.environ,
       },
     );
-    await until(async () => (await fetch(`http://127.0.0.1:${port}/healthz`)).ok, 60_000);
+    await until(async () => (await fetch(`http://127.0.0.1:${port}/healthz`)).ok);
     shared ??= chromium.launch({
       executablePath: process.env.CODEACT_E2E_CHROMIUM ?? "/usr/bin/chromium",
       args: CHROMIUM,
     });
-    const context = await (await shared).newContext({ viewport: { width: 1400, height: 900 } });
-    await context.tracing.start({ screenshots: true, snapshots: true });
+    const context = await (await shared).newContext({ viewport: { width: 1400, height: 900 }, reducedMotion: "reduce" });
+    if (options.traced) await context.tracing.start({ screenshots: true, snapshots: true });
     this.page = await context.newPage();
-    this.page.setDefaultTimeout(150_000);
+    this.page.setDefaultTimeout(PATIENCE);
     await this.page.goto(`http://127.0.0.1:${port}/?${this.place(options.folders)}`);
     await this.ready();
   }
@@ -174,7 +180,7 @@ export class Editor {
     const context = this.page?.context();
     if (failed && context) {
       await this.shot("failed").catch(() => undefined);
-      await context.tracing.stop({ path: join(OUTPUT, `${this.name}.trace.zip`) }).catch(() => undefined);
+      await context.tracing.stop({ path: join(OUTPUT, `${this.name}.trace.zip`) }).catch(() => undefined); // if traced
     }
     await context?.close().catch(() => undefined);
     for (const child of this.processes) {
@@ -310,7 +316,7 @@ export class Editor {
 }
 
 /** Try again until it is true. */
-export async function until(done: () => Promise<boolean> | boolean, timeout = 150_000): Promise<void> {
+export async function until(done: () => Promise<boolean> | boolean, timeout = PATIENCE): Promise<void> {
   const end = Date.now() + timeout;
   for (;;) {
     try {

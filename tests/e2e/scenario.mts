@@ -4,13 +4,13 @@ import { closeBrowser, Editor, type Options } from "./harness.mts";
 
 after(closeBrowser);
 
-const TRIES = Number(process.env.CODEACT_E2E_TRIES ?? 2);
+const TRIES = Number(process.env.CODEACT_E2E_TRIES || 2);
 
 /** Real editors have their moods: what fails is tried once more, and that is said. */
 export function scenario(name: string, title: string, options: Options, act: (editor: Editor) => Promise<void>): void {
   test(title, async () => {
     for (let left = TRIES; left > 0; left -= 1) {
-      const editor = await Editor.open(name, options);
+      const editor = await Editor.open(name, { ...options, traced: left === 1 && TRIES > 1 });
       let failed = true;
       try {
         await act(editor);
