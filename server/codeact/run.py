@@ -94,8 +94,10 @@ async def fix_tests(walk: Walk, buffers: Mapping[str, str], recorded: Recording 
         ladder = await _make_ladder(walk, recorded, repair, stack)
         for target in repair.targets():
             await ladder.climb(target)
-        if ladder.trouble and not repair.mended:
-            raise ladder.trouble
+        if ladder.trouble:
+            if not repair.mended:
+                raise ladder.trouble
+            walk.note = f"No model was asked: {ladder.trouble}"
         await _minimise(walk, repair)
     return await _propose(walk, repair, bench)
 

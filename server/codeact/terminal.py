@@ -123,6 +123,8 @@ class Terminal:
             self.console.print(Markdown(printable(ended.answer), hyperlinks=False))
         self._show_artifacts(ended.artifacts)
         self.console.print(f"{MARKS.get(ended.status, '[red]✘[/]')} {_plain(ended.message)}", soft_wrap=True)
+        if ended.note:
+            self.console.print(f"  [yellow]{_plain(ended.note)}[/]", soft_wrap=True)
         cost = ended.usage
         if cost.model_calls:
             self.console.print(

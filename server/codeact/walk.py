@@ -34,7 +34,8 @@ class Recording:
 class Walk:
     """One task on its way: its settings, its journal, its listener, its price.
 
-    `model` is whom to ask if that is not for the settings to say; `pool` is where sandboxes may be ready.
+    `model` is whom to ask if that is not for the settings to say; `pool` is where sandboxes may be ready; `note` goes
+    along with how it ends.
     """
 
     task: Task
@@ -47,6 +48,7 @@ class Walk:
     usage: Usage = Usage()
     steps: int = 0
     why: str = ""
+    note: str = ""
     unsolved: dict[str, str] = field(default_factory=dict)
     began: float = field(default_factory=time.monotonic)
 
@@ -80,6 +82,7 @@ class Walk:
             run=self.run,
             status=status,
             message=message,
+            note=self.note,
             diff=unified_diff(shown) if shown else "",
             answer=answer,
             artifacts=artifacts,
