@@ -46,6 +46,8 @@ def codeact(tmp_path: Path) -> Command:
         (["scripts", "nothing.py"], "There is no kept script nothing.py. There are: none."),
         (["fix", "--max-steps", "-1"], "expected a number of 0 or more"),
         (["fix", "--sandbox", "chroot"], "There is no sandbox named 'chroot'"),
+        (["fix", "--workspace", "/"], "A sandbox cannot show a workspace at /."),
+        (["ask", "what is this?", "--workspace", "/usr/lib"], "A sandbox cannot show a workspace at /usr/lib."),
         (["lsp", "--tcp", "nowhere"], "--tcp wants HOST:PORT"),
     ],
 )

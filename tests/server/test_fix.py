@@ -181,6 +181,32 @@ async def test_a_missing_package_is_named(workspace: Path) -> None:
     assert "--python" in report.problem
 
 
+async def test_no_model_is_asked_to_write_a_missing_package(workspace: Path) -> None:
+    """Where all that fails does so for want of a package, the run ends with that reason; other tests pass meanwhile."""
+    lacking = "import surely_not_installed\n\n\ndef test_x():\n    pass\n"
+    make_workspace(workspace, {"test_x.py": lacking, "test_y.py": "def test_y():\n    pass\n"})
+    ended = await run_task(FIX, settings_for(workspace))
+    assert ended.status == "failed"
+    assert "no package surely_not_installed" in ended.message
+    assert ended.usage.model_calls == 0
+
+
+async def test_a_project_in_src_that_is_not_installed_is_found(workspace: Path, scripted: Start) -> None:
+    """Without an environment of its own, a `src` layout is looked for modules in, as if it were installed."""
+    make_workspace(
+        workspace,
+        {
+            "src/shop/__init__.py": "",
+            "src/shop/calc.py": BROKEN,
+            "tests/test_calc.py": TESTS.replace("from calc", "from shop.calc"),
+        },
+    )
+    ended = await run_task(FIX, settings_for(workspace, scripted([say(ANSWER)])))
+    assert ended.status == "verified", ended.message
+    assert ended.evidence
+    assert ended.evidence.environment["PYTHONPATH"] == "src"
+
+
 async def test_cancelling_ends_the_run_and_its_sandbox(workspace: Path) -> None:
     """Within two seconds nothing of the run is left but its journal, which says that it was cancelled."""
     make_workspace(workspace, {"test_x.py": "import time\n\n\ndef test_x():\n    time.sleep(60)\n"})

@@ -11,7 +11,7 @@ from codeact.sandboxes.base import Sandbox, SandboxSpec
 from codeact.sandboxes.interpreter import describe_interpreter, find_interpreter, find_own
 from codeact.settings import Settings
 
-__all__ = ["BackendStatus", "describe_interpreter", "find_interpreter", "find_own", "open_sandbox", "probe", "sweep"]
+__all__ = ["BackendStatus", "check_settings", "describe_interpreter", "find_interpreter", "find_own", "open_sandbox", "probe", "sweep"]
 
 BACKENDS = ("auto", "docker", "bubblewrap")
 
@@ -26,6 +26,17 @@ class BackendStatus:
     remedy: str = ""
 
 
+def check_settings(settings: Settings) -> None:
+    """Find out before anything is done whether no sandbox can be opened with these settings.
+
+    Raises:
+        SandboxUnavailable: the workspace is a folder that a sandbox cannot show.
+        SettingsError: there is no such backend.
+    """
+    _check_backend(settings.sandbox.backend)
+    layout.check_workspace(settings.workspace)
+
+
 def open_sandbox(spec: SandboxSpec, backend: str) -> AbstractAsyncContextManager[Sandbox]:
     """Start a sandbox of a backend; `auto` is Docker where an engine answers, and else bubblewrap.
 
@@ -33,8 +44,7 @@ def open_sandbox(spec: SandboxSpec, backend: str) -> AbstractAsyncContextManager
         SandboxUnavailable: the backend does not work here, or none does.
         SettingsError: there is no such backend.
     """
-    if backend not in BACKENDS:
-        raise SettingsError(f"There is no sandbox named {backend!r}. There are: {', '.join(BACKENDS)}.")
+    _check_backend(backend)
     if backend == "docker" or (backend == "auto" and (spec.image or not _docker_trouble())):
         if reason := engine.trouble():
             raise SandboxUnavailable(f"{reason} Or use the other sandbox: --sandbox bubblewrap")
@@ -61,6 +71,11 @@ def sweep(settings: Settings) -> None:
         pid = folder.name.split("-")[-2]
         if not Path(f"/proc/{pid}").exists():
             layout.discard(folder)
+
+
+def _check_backend(backend: str) -> None:
+    if backend not in BACKENDS:
+        raise SettingsError(f"There is no sandbox named {backend!r}. There are: {', '.join(BACKENDS)}.")
 
 
 def _docker_trouble() -> str:
