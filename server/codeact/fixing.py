@@ -31,10 +31,14 @@ from codeact.trajectory import (
     TestResult,
 )
 from codeact_sandbox.helpers import HELPERS, describe
+from codeact_sandbox.textfile import decode_source
 
 SEARCH_SECONDS = 15.0
 MINIMISE_SECONDS = 10.0
 HANGING_SECONDS = 4.0
+TRIAL_SECONDS = 0.6  # for one edit, beside what its tests take
+USUAL_PACE = 0.2  # seconds that a warm test run takes beside its tests, on a machine that has time
+MOST_SLOW = 5.0
 MAX_BESIDE = 50
 MAX_RELATED = 10
 SETTLED = (Outcome.PASSED, Outcome.FAILED)
@@ -67,6 +71,7 @@ class Repair:
     doubted: "Doubted | None" = None
     whole: Files | None = None
     forks: bool = True
+    _pace: float = 0.0
     _ways: dict[str, tuple[Frame, ...]] = field(default_factory=dict)
 
     def targets(self) -> tuple[TestResult, ...]:
@@ -84,6 +89,7 @@ class Repair:
         if self.forks and not report.failing:  # a fork does not fail where the cold run did
             self.forks = False
             report = await self._run(Selection(tests=names, trace=True))
+        self._pace = report.seconds - sum(result.seconds for result in report.results)
         traced = {result.node_id: result for result in report.failing}
         for result in report.failing:
             self._ways[result.node_id] = (*result.frames, *result.called)
@@ -173,9 +179,13 @@ class Repair:
         others = [other.node_id for other in self._related(facts.target)]
         seconds = {result.node_id: result.seconds for result in self.before.results if result.outcome in SETTLED}
         usual = sum(seconds.get(node_id, 0.0) for node_id in (target, *others, *beside))
-        tests = Tests((target, *others), tuple(beside), self._concerned, min(0.6 + 3 * usual, self.limits.test_seconds))
+        slow = min(max(self._pace / USUAL_PACE, 1.0), MOST_SLOW)  # on a busy machine, all takes longer
+        patience = min(TRIAL_SECONDS * slow + 3 * usual, self.limits.test_seconds)
+        tests = Tests((target, *others), tuple(beside), self._concerned, patience)
+        # Edits are places in these bytes, which a byte order mark or another encoding would move.
+        await self.sandbox.write({definition.path: _plain(source) for definition, source in suspects})
         try:
-            return await search_edits(self.sandbox, suspects, tests, seconds=SEARCH_SECONDS)
+            return await search_edits(self.sandbox, suspects, tests, seconds=SEARCH_SECONDS * slow)
         finally:
             await self.take_back()
 
@@ -244,7 +254,7 @@ class Repair:
 
     def _read(self, path: str) -> str | None:
         state = self.files[path] if path in self.files else read_file(self.snapshot, path)
-        return state.content.decode("utf-8", "replace") if state else None
+        return decode_source(state.content) if state else None
 
 
 def _nearness(report: TestReport) -> float:
@@ -255,6 +265,10 @@ def _nearness(report: TestReport) -> float:
         "AssertionError" in result.message or result.message.startswith("assert") for result in report.failing
     )
     return 0.2 if assertion else 0.1
+
+
+def _plain(source: str) -> FileState:
+    return FileState(source.encode("utf-8", "surrogateescape"))
 
 
 def _writing(path: str, state: FileState | None) -> str:

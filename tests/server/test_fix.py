@@ -80,6 +80,23 @@ async def test_search_finds_what_the_model_does_not(workspace: Path, scripted: S
     assert "return a + b" in ended.diff
 
 
+@pytest.mark.parametrize(
+    "begin", [b"\xef\xbb\xbf", b"# coding: latin-1\nNAME = '\xfc\xe9'\n\n\n", "NAME = '\u00fc\u4e16'\n\n\n".encode()]
+)
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+async def test_any_encoding_is_searched_and_kept(workspace: Path, scripted: Start, begin: bytes, end: str) -> None:
+    """A byte order mark, a named encoding and Windows' line ends hinder no edit, and stay as they are."""
+    make_workspace(workspace, {"test_calc.py": TESTS + "\n\ndef test_more():\n    assert add(3, 4) == 7\n"})
+    (workspace / "calc.py").write_bytes(begin + BROKEN.replace("\n", end).encode())
+    settings = settings_for(workspace, scripted([]), budget={"ladder": ["edits"]})
+    ended = await run_task(FIX, settings)
+    assert ended.status == "verified", ended.message
+    assert ended.proposal
+    [patch] = ended.proposal.patches
+    assert patch.after
+    assert patch.after.content == begin + MENDED.replace("\n", end).encode()
+
+
 async def test_without_a_fix_the_truth_is_told(workspace: Path, scripted: Start) -> None:
     """Tests that contradict each other end in no proposal."""
     contradiction = TESTS + "\n\ndef test_other():\n    assert add(1, 2) == 4\n"

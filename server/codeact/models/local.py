@@ -7,6 +7,7 @@ behind, and an editor that asks again and again does not load the model each tim
 
 import asyncio
 import atexit
+import importlib
 import importlib.util
 import json
 import os
@@ -26,7 +27,6 @@ from codeact.models.daemons import poll_daemon, reap_daemons, start_daemon
 from codeact.models.embedded import EmbeddedModel, find_embedded
 from codeact.models.leases import drop_lock, is_locked, take_lock
 from codeact.models.local_server import ADDRESS, ALIVE, LEASES, LOG, TAKEN
-from codeact.models.openai import OpenAIModel
 from codeact.models.pull import model_path
 from codeact.settings import ModelSettings, Secret, Settings
 from codeact.trajectory import Completion, Message, Sampling
@@ -91,6 +91,10 @@ class LocalModel:
     async def _sample_once(
         self, messages: Sequence[Message], sampling: Sampling, on_text: Listener | None
     ) -> Completion:
+        # Half a second, in which others want to be answered; and often no model is asked at all.
+        await asyncio.to_thread(importlib.import_module, "codeact.models.openai")
+        from codeact.models.openai import OpenAIModel  # noqa: PLC0415 - loaded by now
+
         address = await ensure_server(self._plan, self._on_progress)
         settings = ModelSettings(base_url=address.url, api_key=address.token, timeout=SILENCE, retries=0)
         async with OpenAIModel(self._plan.model.name, settings, context=self.context) as model:

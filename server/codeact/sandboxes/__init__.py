@@ -11,7 +11,16 @@ from codeact.sandboxes.base import Sandbox, SandboxSpec
 from codeact.sandboxes.interpreter import describe_interpreter, find_interpreter, find_own
 from codeact.settings import Settings
 
-__all__ = ["BackendStatus", "check_settings", "describe_interpreter", "find_interpreter", "find_own", "open_sandbox", "probe", "sweep"]
+__all__ = [
+    "BackendStatus",
+    "check_settings",
+    "describe_interpreter",
+    "find_interpreter",
+    "find_own",
+    "open_sandbox",
+    "probe",
+    "sweep",
+]
 
 BACKENDS = ("auto", "docker", "bubblewrap")
 
