@@ -105,6 +105,11 @@ class Terminal:
         sys.stdout.write(text + "\n")
         sys.stdout.flush()
 
+    def record(self, value: object) -> None:
+        """With `--json`, write a value as a line."""
+        if self.as_json:
+            self.line(to_line(value))
+
     def say(self, text: str) -> None:
         """Show a line of rich markup."""
         self.close()

@@ -91,7 +91,11 @@ def test_fix_apply_undo_with_json(codeact: Command, tmp_path: Path, scripted: Ca
     assert (workspace / "calc.py").read_text() == MENDED
     assert codeact("undo").returncode == 0
     assert (workspace / "calc.py").read_text() == BROKEN
-    assert codeact("discard").returncode == 0
+    for command in (["diff"], ["show"], ["apply"], ["undo"], ["runs"], ["doctor"], ["model", "list"], ["discard"]):
+        lines = [json.loads(line) for line in codeact(*command, "--json").stdout.splitlines()]
+        assert lines or command == ["discard"], command
+        if command in (["apply"], ["undo"]):
+            assert [line["paths"] for line in lines] == [["calc.py"]]
     assert "discarded" in codeact("runs").stdout
 
 
