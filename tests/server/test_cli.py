@@ -59,6 +59,15 @@ def test_wrong_usage_says_what_and_exits_with_2(codeact: Command, arguments: lis
     assert "Traceback" not in done.stderr
 
 
+def test_ctrl_c_while_the_program_is_loaded(tmp_path: Path) -> None:
+    """It ends at once, with 130 and no traceback."""
+    (tmp_path / "rich").mkdir()
+    (tmp_path / "rich" / "__init__.py").write_text("import os, signal\nos.kill(os.getpid(), signal.SIGINT)\n")
+    environ = {**os.environ, "PYTHONPATH": str(tmp_path)}
+    done = subprocess.run([sys.executable, "-m", "codeact", "runs"], env=environ, capture_output=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (130, b"", b"")
+
+
 def test_no_runs_yet(codeact: Command) -> None:
     """An empty state says what to do first."""
     done = codeact("runs")
