@@ -114,6 +114,10 @@ def apply(options: Namespace, settings: Settings, terminal: Terminal) -> int:
     if options.only:
         chosen = select(proposal, options.only)
     plan = plan_apply(target, chosen)
+    if not (plan.changes or plan.conflicts):
+        terminal.say("Nothing to apply: your files are as proposed already.")
+        terminal.record(Applied(run=run, paths=()))
+        return OK
     if plan.conflicts:
         raise ApplyError("The files have moved on since the snapshot. " + " ".join(plan.conflicts))
     if options.only or plan.needs_proof:

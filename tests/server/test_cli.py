@@ -98,6 +98,7 @@ def test_fix_apply_undo_with_json(codeact: Command, tmp_path: Path, scripted: Ca
     assert "verified" in codeact("show").stdout
     assert codeact("apply", result["run"][-4:]).returncode == 0
     assert (workspace / "calc.py").read_text() == MENDED
+    assert codeact("apply").stdout == "Nothing to apply: your files are as proposed already.\n"
     assert codeact("undo").returncode == 0
     assert (workspace / "calc.py").read_text() == BROKEN
     for command in (["diff"], ["show"], ["apply"], ["undo"], ["runs"], ["doctor"], ["model", "list"], ["discard"]):
