@@ -190,6 +190,23 @@ async def test_a_file_that_cannot_be_collected_is_a_target(workspace: Path, scri
     assert ended.evidence.targets == ("test_calc.py",)
 
 
+async def test_a_module_that_does_not_parse_is_mended(workspace: Path, scripted: Start) -> None:
+    """The file with the syntax error is shown, however deep it is imported, and a whole function mends it."""
+    make_workspace(
+        workspace,
+        {
+            "shop/__init__.py": "from shop.prices import total\n",
+            "shop/prices.py": "RATE = 3\n\n\ndef total(a, b)\n    return (a + b) * RATE\n",
+            "test_shop.py": "from shop import total\n\n\ndef test_total():\n    assert total(1, 2) == 9\n",
+        },
+    )
+    server = scripted([say("```python\ndef total(a, b):\n    return (a + b) * RATE\n```")])
+    ended = await run_task(FIX, settings_for(workspace, server))
+    assert ended.status == "verified", ended.message
+    assert "+def total(a, b):" in ended.diff
+    assert "return (a + b) * RATE" in server.requests[0]["messages"][-1]["content"]
+
+
 async def test_a_missing_package_is_named(workspace: Path) -> None:
     """A test run that fails for want of a package says which, and what to do."""
     make_workspace(workspace, {"test_x.py": "import surely_not_installed\n\n\ndef test_x():\n    pass\n"})
