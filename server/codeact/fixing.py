@@ -31,9 +31,11 @@ from codeact.trajectory import (
     TestResult,
 )
 from codeact_sandbox.helpers import HELPERS, describe
+from codeact_sandbox.textfile import decode_source
 
 MINIMISE_SECONDS = 10.0
 HANGING_SECONDS = 4.0
+TRIAL_SECONDS = 0.3  # of processor time for one edit, beside what its tests take
 MAX_BESIDE = 50
 MAX_RELATED = 10
 SETTLED = (Outcome.PASSED, Outcome.FAILED)
@@ -175,7 +177,10 @@ class Repair:
         others = [other.node_id for other in self._related(facts.target)]
         took = {result.node_id: result.seconds for result in self.before.results if result.outcome in SETTLED}
         usual = sum(took.get(node_id, 0.0) for node_id in (target, *others, *beside))
-        tests = Tests((target, *others), tuple(beside), self._concerned, min(0.3 + 2 * usual, self.limits.test_seconds))
+        patience = min(TRIAL_SECONDS + 2 * usual, self.limits.test_seconds)
+        tests = Tests((target, *others), tuple(beside), self._concerned, patience)
+        # Edits are places in these bytes, which a byte order mark or another encoding would move.
+        await self.sandbox.write({path: _plain(source) for path, source in self.sources(facts).items()})
         try:
             return await try_edits(self.sandbox, edits, tests, seconds=seconds)
         finally:
@@ -248,7 +253,7 @@ class Repair:
 
     def _read(self, path: str) -> str | None:
         state = self.files[path] if path in self.files else read_file(self.snapshot, path)
-        return state.content.decode("utf-8", "replace") if state else None
+        return decode_source(state.content) if state else None
 
 
 def _nearness(report: TestReport) -> float:
@@ -259,6 +264,10 @@ def _nearness(report: TestReport) -> float:
         "AssertionError" in result.message or result.message.startswith("assert") for result in report.failing
     )
     return 0.2 if assertion else 0.1
+
+
+def _plain(source: str) -> FileState:
+    return FileState(source.encode("utf-8", "surrogateescape"))
 
 
 def _writing(path: str, state: FileState | None) -> str:

@@ -23,10 +23,12 @@ from codeact.proposal import make_proposal, stat
 from codeact.scripting import write_script
 from codeact.settings import Settings
 from codeact.targets import matching
-from codeact.testing import Selection, run_tests
+from codeact.testing import Selection, run_tests, want_of_packages
 from codeact.trajectory import Outcome, Task, TaskKind, TestReport, TestResult
 from codeact.verify import Bench, find_bench, open_bench, prove
 from codeact.walk import Listener, Recording, Walk, choose_model, freeze
+
+MAX_REASONS = 5
 
 
 async def run_task(
@@ -88,6 +90,8 @@ async def fix_tests(walk: Walk, buffers: Mapping[str, str], recorded: Recording 
         before = await run_tests(sandbox, Selection(), walk.settings.sandbox.limits)
         walk.tell(TestsRan(phase="before", report=before))
         repair = Repair(walk.task, snapshot, sandbox, walk.settings.sandbox.limits, before)
+        if lack := want_of_packages(repair.targets()):
+            return walk.end("failed", lack)
         if not repair.targets():
             return _nothing_to_fix(walk, before)
         bench.prepare(snapshot)  # for the proof
@@ -96,7 +100,7 @@ async def fix_tests(walk: Walk, buffers: Mapping[str, str], recorded: Recording 
             await ladder.climb(target)
         if ladder.trouble:
             if not repair.mended:
-                raise ladder.trouble
+                raise ModelUnavailable(f"{_unsolved(walk)}. {ladder.trouble}")
             walk.note = f"No model was asked: {ladder.trouble}"
         await _minimise(walk, repair)
     return await _propose(walk, repair, bench)
@@ -153,15 +157,21 @@ async def _prove(
 def _no_fix(walk: Walk, repair: Repair) -> RunEnded:
     rewritten = repair.changes(repair.rewritten_tests)
     proposal = make_proposal(walk.run, repair.snapshot.tree, rewritten, repair.is_protected)
-    reasons = "; ".join(f"{node_id}: {ending}" for node_id, ending in walk.unsolved.items())
     if proposal.unproven:
         return walk.end(
             "unverified",
             "No fix of the code was found. The model would change tests instead: that proves nothing, so look closely "
-            f"before you accept it. ({reasons})",
+            f"before you accept it. ({_unsolved(walk)})",
             proposal,
         )
-    return walk.end("failed", f"No verified fix. {reasons}.")
+    return walk.end("failed", f"No verified fix. {_unsolved(walk)}.")
+
+
+def _unsolved(walk: Walk) -> str:
+    """Which tests are not mended, and why."""
+    reasons = [f"{node_id}: {ending}" for node_id, ending in walk.unsolved.items()]
+    more = [f"and {len(reasons) - MAX_REASONS} more"] if len(reasons) > MAX_REASONS else []
+    return "; ".join(reasons[:MAX_REASONS] + more)
 
 
 def _nothing_to_fix(walk: Walk, before: TestReport) -> RunEnded:

@@ -5,6 +5,8 @@ import csv
 import sys
 from collections.abc import Iterable, Sequence
 from itertools import islice
+from pathlib import Path
+from textwrap import indent
 
 from rich import filesize
 from rich.console import Console
@@ -49,6 +51,8 @@ DECISIONS = (
 )
 MAX_LISTED = 10
 MAX_ROWS, CELL = 10, 40
+PLACE = 30
+RUN_COLUMNS = (("run", 20, None), ("task", 3, 30), ("status", 11, None), ("workspace", 12, PLACE), ("", 10, None))
 TREE_DIGITS = 10
 
 
@@ -101,10 +105,15 @@ class Terminal:
         sys.stdout.write(text + "\n")
         sys.stdout.flush()
 
+    def record(self, value: object) -> None:
+        """With `--json`, write a value as a line."""
+        if self.as_json:
+            self.line(to_line(value))
+
     def say(self, text: str) -> None:
         """Show a line of rich markup."""
         self.close()
-        self.console.print(text)
+        self.console.print(text, soft_wrap=True)
 
     def fail(self, message: str) -> None:
         """Tell why a command could not be carried out, unless the end of the run has told it already."""
@@ -179,16 +188,18 @@ class Terminal:
         self.console.print(verdict)
 
     def show_runs(self, runs: Iterable[RunSummary]) -> None:
-        """Show the list of runs."""
+        """Show the list of runs, cut to the terminal's width; where none is, whole, with tabs between columns."""
+        rows = [_summary(run) for run in runs]
+        if not self.console.is_terminal:
+            for row in rows:
+                self.line("\t".join(map(printable, row)))
+            return
         table = Table(box=None, pad_edge=False)
-        for heading in ("run", "task", "status", "workspace", ""):
-            table.add_column(heading, header_style="dim", overflow="fold")
-        for run in runs:
-            task = run.started.task if run.started else None
-            what = f"{task.kind} {task.instruction or ' '.join(task.tests)}".strip() if task else ""
-            status = run.fate or run.status
-            place = run.started.workspace if run.started else ""
-            table.add_row(run.run, _plain(what), status, _plain(place), _plain(run.message))
+        for heading, least, most in RUN_COLUMNS:
+            table.add_column(heading, header_style="dim", no_wrap=True, min_width=least, max_width=most)
+        for run, what, status, place, message in rows:
+            end = f"…{place[1 - PLACE :]}" if len(place) > PLACE else place
+            table.add_row(*map(_plain, (run, what, status, end, message)))
         self.console.print(table)
 
     def show_finding(self, name: str, *, works: bool, detail: str, remedy: str) -> None:
@@ -206,7 +217,7 @@ class Terminal:
         """Show what is being done now."""
         self._doing = message
         if not self.console.is_terminal:
-            self.console.print(f"[dim]· {_plain(message)}[/]")
+            self.console.print(f"[dim]· {_plain(message)}[/]", soft_wrap=True)
             return
         if self._status is None:
             self._status = self.console.status("")
@@ -240,15 +251,8 @@ class Terminal:
     def _show_step(self, step: Step) -> None:
         self.close()
         thought = f" · {_plain(' '.join(step.thought.split())[:300])}" if step.thought else ""
-        self.console.print(f"[bold]step {step.number}[/]{thought}")
-        code = Syntax(
-            printable(step.action.code.rstrip()),
-            "python",
-            theme="ansi_dark",
-            background_color="default",
-            word_wrap=True,
-        )
-        self.console.print(Padding(code, (0, 0, 0, 2)))
+        self.say(f"[bold]step {step.number}[/]{thought}")
+        self._show_code(printable(step.action.code.rstrip()))
         seen = step.observation
         for text in (seen.stdout, seen.stderr, seen.value, seen.failure.traceback if seen.failure else ""):
             if text.strip():
@@ -260,11 +264,29 @@ class Terminal:
         if self._doing:
             self.work_on(self._doing) if self.console.is_terminal else None
 
+    def _show_code(self, code: str) -> None:
+        if self.console.is_terminal:
+            shown = Syntax(code, "python", theme="ansi_dark", background_color="default", word_wrap=True)
+            self.console.print(Padding(shown, (0, 0, 0, 2)))
+        else:
+            self.line(indent(code, "  "))
+
 
 def describe_counts(report: TestReport) -> str:
     """How many tests ended in which way, as rich markup: "1 failed, 5 passed"."""
     by_outcome = [(outcome, report.count(outcome)) for outcome in Outcome]
     return _counts((outcome, count) for outcome, count in by_outcome if count) or "no test ran"
+
+
+def _summary(run: RunSummary) -> tuple[str, str, str, str, str]:
+    """A run in five words or so: id, task, status, workspace, message."""
+    task = run.started.task if run.started else None
+    what = f"{task.kind} {task.instruction or ' '.join(task.tests)}" if task else ""
+    place = run.started.workspace if run.started else ""
+    home = str(Path.home())
+    place = f"~{place.removeprefix(home)}" if place.startswith(f"{home}/") else place
+    words = (run.run, what, run.fate or run.status, place, run.message)
+    return tuple(" ".join(text.split()) for text in words)  # type: ignore[return-value]  # as many as above
 
 
 def _preview(data: bytes) -> Table:

@@ -14,6 +14,7 @@ from codeact.models.base import Model, can_fill
 from codeact.models.replay import ReplayModel
 from codeact.pool import Pool
 from codeact.proposal import separate, unified_diff
+from codeact.sandboxes import check_settings
 from codeact.settings import Settings
 from codeact.snapshot import Snapshot, keep, open_snapshot, take_snapshot
 from codeact.trajectory import Artifact, Completion, Task, Usage
@@ -97,6 +98,7 @@ class Walk:
 
 async def freeze(walk: Walk, buffers: Mapping[str, str], recorded: Recording | None) -> Snapshot:
     """Take the snapshot of the task, or open the one that an earlier run was made on."""
+    check_settings(walk.settings)
     walk.say("taking a snapshot of the workspace")
     if recorded:
         snapshot = await asyncio.to_thread(open_snapshot, walk.settings, recorded.tree)

@@ -21,11 +21,13 @@ class Interpreter:
         version: (major, minor).
         folders: host folders to show: its prefix, its base prefix, the folders that its `.pth` files name outside
             the workspace.
+        sources: folders of the workspace to look for modules in, since they hold a project that is not installed.
     """
 
     executable: Path
     version: tuple[int, int]
     folders: tuple[Path, ...]
+    sources: tuple[Path, ...] = ()
 
 
 def sandbox_user() -> tuple[int, int]:

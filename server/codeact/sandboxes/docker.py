@@ -130,7 +130,7 @@ def probe() -> str:
 
 
 def sweep() -> None:
-    """Remove containers and volumes of servers that are gone. Most went with the connection, unless the engine stopped."""
+    """Remove what servers that are gone have left. Most went with the connection, unless the engine stopped."""
     try:
         client = connect()
         with translated("list containers"):
