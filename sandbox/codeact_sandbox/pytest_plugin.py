@@ -4,8 +4,8 @@ It changes two things about how tests run. A test, or the import of a test file,
 CODEACT_TEST_TIMEOUT seconds is ended (`clock`). And options of the workspace's configuration that would hide results
 are switched off (`settle`). PYTEST_DONT_REWRITE: there are no assert statements here, and rewriting takes time.
 
-Other variables: CODEACT_TRACE=1 records what each test runs of the workspace; CODEACT_SELECT, a JSON list, keeps only the
-tests that its names mean; CODEACT_DONE_0, CODEACT_DONE_1, ... leave out the tests whose digests they hold.
+Other variables: CODEACT_TRACE=1 records what each test runs of the workspace; CODEACT_SELECT, a JSON list, keeps only
+the tests that its names mean; CODEACT_DONE_0, CODEACT_DONE_1, ... leave out the tests whose digests they hold.
 """
 
 from __future__ import annotations

@@ -104,7 +104,7 @@ class Trace:
 
         def end() -> None:
             sys.settrace(before)
-            threading.settrace(before_in_threads)  # type: ignore[arg-type]  # None takes it away
+            threading.settrace(before_in_threads)
 
         threading.settrace(watch)
         sys.settrace(watch)

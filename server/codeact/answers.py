@@ -12,7 +12,7 @@ import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from codeact.facts import Definition
+from codeact.definitions import Definition
 
 FENCE = re.compile(r"^[ \t]*(?P<fence>```+|~~~+)[ \t]*(?P<language>[\w+-]*)[^\n]*\n", re.MULTILINE)
 PYTHON = frozenset({"", "python", "py", "python3", "ipython", "pycon", "tool_code"})

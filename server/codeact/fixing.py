@@ -3,11 +3,14 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from itertools import accumulate
 
 from codeact.agent import Assignment, Verdict
 from codeact.answers import interpret, quote
 from codeact.briefs import describe_failures, describe_observation, fix_brief
-from codeact.facts import Definition, Facts, collect_facts
+from codeact.definitions import Definition
+from codeact.facts import Facts, collect_facts
+from codeact.localise import Heat, Spectrum, find_late_lines
 from codeact.minimise import Files, minimise
 from codeact.prompts import fill
 from codeact.protected import protected
@@ -15,9 +18,10 @@ from codeact.sandboxes.base import Sandbox
 from codeact.search import Candidate, Search, Tests, search_edits
 from codeact.settings import Limits
 from codeact.smells import smells_of_fix
-from codeact.snapshot import Snapshot, list_files, read_file
+from codeact.snapshot import Snapshot, list_files, list_versions, read_file
 from codeact.targets import is_mended, matching, test_files
-from codeact.testing import Selection, regressions, run_tests
+from codeact.testing import OnLines, Selection, regressions, run_tests
+from codeact.tracing import trace_tests
 from codeact.trajectory import (
     FAILING,
     Action,
@@ -37,6 +41,9 @@ MINIMISE_SECONDS = 10.0
 HANGING_SECONDS = 4.0
 MAX_BESIDE = 50
 MAX_RELATED = 10
+MAX_TRACED = 30
+MAX_TRACED_BESIDE = 200
+TRACE_SECONDS = 1.0
 SETTLED = (Outcome.PASSED, Outcome.FAILED)
 
 
@@ -67,7 +74,11 @@ class Repair:
     doubted: "Doubted | None" = None
     whole: Files | None = None
     forks: bool = True
+    spectrum: Spectrum = Spectrum()
     _ways: dict[str, tuple[Frame, ...]] = field(default_factory=dict)
+    _traced: dict[str, TestResult] = field(default_factory=dict)
+    _traced_files: Files = field(default_factory=dict)
+    _late: dict[str, Heat] = field(default_factory=dict)
 
     def targets(self) -> tuple[TestResult, ...]:
         """What the task asks to mend."""
@@ -78,16 +89,24 @@ class Repair:
         return protected(path, self._tests, self._existing)
 
     async def facts(self, target: TestResult) -> Facts:
-        """Run a failing test again, traced, with others of its file that fail, and gather what is known about it."""
-        names = (target.node_id, *(other.node_id for other in self._related(target)))
-        report = await self._run(Selection(tests=names, trace=True))
+        """Run failing tests again, traced, and some that pass, and gather what is known about one of them."""
+        if target.node_id not in self._traced or self._traced_files != self.files:
+            await self.trace(target)
+        found = self._traced.get(target.node_id, target)
+        return collect_facts(found, self._read, self.is_protected, self.spectrum, self._changed(found))
+
+    async def trace(self, target: TestResult) -> TestReport:
+        """Trace the failing tests, last one first, then tests that pass; the report, without the latter."""
+        names = self._names_to_trace(target)
+        report, self.spectrum = await trace_tests(self._run, *names)
         if self.forks and not report.failing:  # a fork does not fail where the cold run did
             self.forks = False
-            report = await self._run(Selection(tests=names, trace=True))
-        traced = {result.node_id: result for result in report.failing}
+            report, self.spectrum = await trace_tests(self._run, *names)
+        self._traced_files = dict(self.files)
+        self._traced = {result.node_id: result for result in report.failing}
         for result in report.failing:
             self._ways[result.node_id] = (*result.frames, *result.called)
-        return collect_facts(traced.get(target.node_id, target), self._read, self.is_protected)
+        return report
 
     def assignment(self, facts: Facts, *, compact: bool) -> Assignment:
         """What the agent is told about a target, and how its work is judged."""
@@ -191,6 +210,27 @@ class Repair:
         seen = replace(observation, tests=verdict.report)
         return Step(number=0, thought=thought, action=action, observation=seen, afresh=True)
 
+    def _names_to_trace(self, target: TestResult) -> tuple[Sequence[str], Sequence[str]]:
+        """The failing tests, and tests that pass: of the same files first, as many as can be run in a moment."""
+        others = [result.node_id for result in self.targets() if result not in self.mended and result != target]
+        usual = [node_id for node_id in others if node_id not in self._hanging][:MAX_TRACED]
+        failing = (target.node_id,) if target.node_id in self._hanging else (*usual[::-1], target.node_id)
+        paths = {node_id.partition("::")[0] for node_id in failing}
+        passed = [result for result in self.before.results if result.outcome is Outcome.PASSED]
+        passed.sort(key=lambda result: result.node_id.partition("::")[0] not in paths)
+        spent = accumulate(result.seconds for result in passed)
+        beside = [result.node_id for result, until in zip(passed, spent, strict=True) if until < TRACE_SECONDS]
+        return failing, beside[:MAX_TRACED_BESIDE]
+
+    def _changed(self, target: TestResult) -> Heat:
+        """How lately the lines that a test ran have changed, from the developer's repository."""
+        ran = self.spectrum.failing.get(target.node_id, {})
+        paths = [path for path in {**ran, **{frame.path: None for frame in target.frames}} if path not in self._late]
+        versions = list_versions(self.snapshot, paths)
+        for path in paths:
+            self._late[path] = find_late_lines(path, self._read(path) or "", versions.get(path, ()))
+        return {place: how for heat in self._late.values() for place, how in heat.items()}
+
     def _tests_beside(self, *targets: TestResult) -> list[str]:
         """The targets, and the tests of their files that passed before and are to pass still."""
         paths = {target.node_id.partition("::")[0] for target in targets}
@@ -217,13 +257,13 @@ class Repair:
             if any(frame.path == definition.path and definition.line <= frame.line <= last for frame in way)
         )
 
-    async def _run(self, selection: Selection) -> TestReport:
+    async def _run(self, selection: Selection, on_lines: OnLines = lambda *_: None) -> TestReport:
         """Run tests; those that hung before, and alone, for a shorter time."""
         limits = self.limits
         if selection.tests and self._hanging.intersection(selection.tests):
             slowest = max((result.seconds for result in self.before.results if result.outcome in SETTLED), default=0.0)
             limits = replace(limits, test_seconds=min(limits.test_seconds, max(HANGING_SECONDS, 3 * slowest)))
-        return await run_tests(self.sandbox, selection, limits, warm=self.forks)
+        return await run_tests(self.sandbox, selection, limits, on_lines=on_lines, warm=self.forks)
 
     async def take_back(self) -> None:
         """Put the view to what has been mended so far, without the failed attempts since."""

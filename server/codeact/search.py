@@ -10,7 +10,7 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 
-from codeact.facts import Definition, find_definition
+from codeact.definitions import Definition, find_definition
 from codeact.sandboxes.base import Sandbox
 from codeact.templates import Edit, propose_edits
 from codeact.trajectory import FileState

@@ -124,7 +124,7 @@ class Stream:
         elif text.strip():
             self.broken_lines += 1
 
-    def _take(self, event: Mapping[str, Any]) -> bool:
+    def _take(self, event: Mapping[str, Any]) -> bool:  # noqa: C901 - one case for each kind of event
         """Take one event; false if it is none."""
         node_id = _text(event, "id", MAX_NODE_ID)
         match event.get("event"):
