@@ -5,6 +5,7 @@ Run inside the sandbox as a program of its own, `trials.py FILE`. The file is a 
 - `trials`: what to try, each with `path`, `start`, `stop` and `text`, an edit of the file's bytes, and `wanted`, the
   places of the targets that it has to mend to be good;
 - `targets`: node ids of failing tests. A trial whose first target does not pass is over;
+- `first`: node ids of tests that run before them;
 - `beside`: node ids that must pass too. A trial that breaks one of them is over;
 - `seconds`: how long one trial may take; `enough`: after how many good ones to stop.
 
@@ -123,7 +124,7 @@ def _run_all(wanted: dict[str, Any]) -> Iterator[tuple[int, dict[str, Any]]]:
     waiting = list(enumerate(wanted["trials"]))[::-1]
     running: dict[int, Running] = {}
     processors = len(os.sched_getaffinity(0))
-    arguments = [*OPTIONS, *wanted["targets"], *wanted["beside"]]
+    arguments = [*OPTIONS, *wanted["first"], *wanted["targets"], *wanted["beside"]]
     config = _prepare(arguments)
     try:
         while waiting or running:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from codeact.definitions import Definition, first_line, functions
+from codeact.diagnosis import Suspect
 from codeact.localise import UNCHANGED, UNKNOWN, Heat, ReadSource, Spectrum, rank
 from codeact.trajectory import Frame, TestResult
 
@@ -39,6 +40,15 @@ class Facts:
     suspects: tuple[Definition, ...]
     scores: tuple[float, ...] = ()
     heat: Mapping[tuple[str, int], float] = field(default_factory=dict)
+
+    def hottest(self) -> tuple[Suspect, ...]:
+        """The suspects, each with its most suspicious line."""
+        found = []
+        for definition, score in zip(self.suspects, self.scores, strict=True):
+            lines = range(definition.line, definition.last + 1)
+            line = max(lines, key=lambda line: self.heat.get((definition.path, line), 0.0), default=definition.line)
+            found.append(Suspect(path=definition.path, line=line, name=definition.name, score=score))
+        return tuple(found)
 
 
 def collect_facts(

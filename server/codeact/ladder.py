@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from codeact.agent import Ending, work
 from codeact.errors import ModelUnavailable
-from codeact.events import StepTaken
+from codeact.events import Localised, StepTaken
 from codeact.facts import Facts
 from codeact.fixing import Repair
 from codeact.models.base import Model, is_small
@@ -38,6 +38,7 @@ class Ladder:
             return
         self.walk.say(f"looking at {target.node_id}")
         facts = await self.repair.facts(target)
+        self.walk.tell(Localised(target=target.node_id, suspects=facts.hottest()))
         self._found = Search(0, ())
         for rung in self._rungs():
             if await self._try(rung, facts):
