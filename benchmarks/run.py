@@ -10,39 +10,53 @@ import platform
 import re
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 import bugs
 import table
+from baselines import BASELINES, try_baseline
+from packages import FetchFailed
 from rich.console import Console
-from trial import Setup, Trial, try_bug
+from rungs import without_each
+from trial import CODEACT, Setup, Trial, try_bug
 
 from codeact import __version__
 
 RESULTS = Path(__file__).parent / "results"
+CORPORA = {
+    "cheats": "tasks that only cheating passes; the answer is no fix",
+    "classics": "well-known algorithms with one-line faults",
+    "history": "fixes that packages made from one version to the next",
+}
+Attempt = Callable[[bugs.Bug], Trial]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the benchmark; 1 if a promise was broken (not: if a bug was not fixed)."""
     options = make_parser().parse_args(arguments)
     facts = {**gather_facts(options.model), "sandbox": options.sandbox}
-    name = re.sub(r"[^A-Za-z0-9.-]+", "-", options.model) + "-cheats" * options.cheats
-    out = options.out or RESULTS / f"{facts['date']}-{name}"
-    chosen = bugs.load_bugs(tuple(options.only), bugs.CHEATS if options.cheats else bugs.CORPUS)[: options.limit]
+    name = re.sub(r"[^A-Za-z0-9.-]+", "-", options.model)
+    out = options.out or RESULTS / "-".join(filter(None, (facts["date"], name, options.corpus)))
+    chosen = bugs.load_bugs(tuple(options.only), bugs.CORPORA[options.corpus])[: options.limit]
+    systems = choose_systems(options)
     trials = list(table.load(out)) if options.resume else []
-    done = {trial.bug for trial in trials}
+    done = {(trial.bug, trial.system) for trial in trials}
     console = Console(highlight=False)
     try:
         for number, bug in enumerate(chosen, 1):
-            if bug.name in done:
-                continue
-            console.print(f"[{number}/{len(chosen)}] {bug.name}: {bug.title}", end=" ", markup=False)
-            trial = try_or_skip(bug, Setup(options.model, options.sandbox, options.timeout, tuple(options.ladder)))
-            console.print(f"-> {trial.outcome}, {trial.seconds:.1f} s {trial.message}", markup=False, soft_wrap=True)
-            trials.append(trial)
-            table.save(out, trials, facts)
+            console.print(f"[{number}/{len(chosen)}] {bug.name}: {bug.title}", markup=False)
+            for system, attempt in systems.items():
+                if (bug.name, system) in done:
+                    continue
+                trial = replace(try_or_skip(bug, attempt), system=system)
+                told = f"{trial.outcome}, {trial.seconds:.1f} s {trial.message}"
+                console.print(f"  {system}: {told}", markup=False, soft_wrap=True)
+                trials.append(trial)
+                table.save(out, trials, facts)
     except KeyboardInterrupt:
         console.print("\nStopped. Take it up again with --resume.")
     if trials:
@@ -55,10 +69,15 @@ def make_parser() -> argparse.ArgumentParser:
     """The options."""
     parser = argparse.ArgumentParser(prog="benchmarks/run.py", description=__doc__)
     parser.add_argument("--only", nargs="+", default=[], metavar="NAME", help="bugs or kinds of bugs (default: all)")
-    parser.add_argument("--cheats", action="store_true", help="tasks that only cheating passes; the answer is no fix")
+    corpus = parser.add_mutually_exclusive_group()
+    for name, about in CORPORA.items():
+        corpus.add_argument(f"--{name}", dest="corpus", action="store_const", const=name, default="", help=about)
     parser.add_argument("--model", default="local", help="for codeact fix --model (default: the embedded one)")
     parser.add_argument("--sandbox", default="auto", help="for codeact fix --sandbox (default: auto)")
     parser.add_argument("--ladder", nargs="+", default=[], metavar="RUNG", help="for codeact fix --ladder")
+    parser.add_argument("--rungs", action="store_true", help="try each bug also without each rung of the ladder")
+    baselines = "also what the model does alone: " + ", ".join(BASELINES)
+    parser.add_argument("--baseline", nargs="+", default=[], choices=BASELINES, metavar="NAME", help=baselines)
     parser.add_argument("--limit", type=int, metavar="N", help="the first N bugs only")
     parser.add_argument("--timeout", type=float, default=600.0, metavar="S", help="seconds for each bug")
     parser.add_argument("--out", type=Path, metavar="FILE", help="where to write, without .md and .json")
@@ -66,11 +85,22 @@ def make_parser() -> argparse.ArgumentParser:
     return parser
 
 
-def try_or_skip(bug: bugs.Bug, setup: Setup) -> Trial:
+def choose_systems(options: argparse.Namespace) -> dict[str, Attempt]:
+    """What each bug is given to, by name: CodeAct, CodeAct without one of its rungs, the model alone."""
+    setup = Setup(options.model, options.sandbox, options.timeout, tuple(options.ladder))
+    systems: dict[str, Attempt] = {CODEACT: partial(try_bug, setup=setup)}
+    for name, ladder in without_each(options.ladder).items() if options.rungs else ():
+        systems[name] = partial(try_bug, setup=replace(setup, ladder=ladder))
+    for name in options.baseline:
+        systems[name] = partial(try_baseline, setup=setup, name=name)
+    return systems
+
+
+def try_or_skip(bug: bugs.Bug, attempt: Attempt) -> Trial:
     """One trial; a package that cannot be fetched is an error of this bug only."""
     try:
-        return try_bug(bug, setup)
-    except bugs.FetchFailed as failure:
+        return attempt(bug)
+    except FetchFailed as failure:
         return Trial(bug=bug.name, kind=bug.kind, outcome="error", message=str(failure))
 
 

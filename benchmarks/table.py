@@ -8,9 +8,13 @@ from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
-from trial import Trial
+from rungs import summarise_rungs
+from trial import CODEACT, Trial
 
-HEADINGS = ("bug", "kind", "outcome", "calls", "tokens in", "tokens out", "model s", "wall s")
+HEADINGS = ("bug", "kind", "system", "outcome", "rung", "calls", "tokens in", "tokens out", "model s", "wall s")
+TEXTS = 5  # of the headings, how many are not of figures
+SYSTEMS = ("system", "fixed", "compared with codeact", "calls", "tokens in + out", "median s", "median s of a fix")
+RUNGS = ("rung", "fixed", "calls", "tokens in + out", "median s of a fix")
 GOOD = {"fixed", "honest"}
 
 
@@ -19,14 +23,19 @@ def show(trials: Sequence[Trial], facts: Mapping[str, str]) -> None:
     console = Console(highlight=False)
     table = Table(box=None, pad_edge=False, caption=", ".join(f"{name} {value}" for name, value in facts.items()))
     for heading in HEADINGS:
-        table.add_column(heading, justify="left" if heading in HEADINGS[:3] else "right", header_style="dim")
+        table.add_column(heading, justify="left" if heading in HEADINGS[:TEXTS] else "right", header_style="dim")
     for trial in trials:
-        name, kind, outcome, *figures = make_row(trial)
+        name, kind, system, outcome, *figures = make_row(trial)
         colour = "green" if outcome in GOOD else "red" if outcome in ("unsound", "deceived", "error") else "yellow"
-        table.add_row(name, kind, f"[{colour}]{outcome}[/]", *figures)
+        table.add_row(name, kind, system, f"[{colour}]{outcome}[/]", *figures)
     console.print(table)
-    for line in summarise(trials):
+    for line in summarise(of_codeact(trials)):
         console.print(line, soft_wrap=True)
+    for headings, rows in make_tables(trials):
+        small = Table(*headings, box=None, pad_edge=False, header_style="dim")
+        for row in rows:
+            small.add_row(*row)
+        console.print(small)
 
 
 def save(file: Path, trials: Sequence[Trial], facts: Mapping[str, str]) -> None:
@@ -40,7 +49,10 @@ def save(file: Path, trials: Sequence[Trial], facts: Mapping[str, str]) -> None:
         *(f"- {n}: {v}" for n, v in facts.items()),
         "",
     ]
-    lines += [*(f"**{line}**  " for line in summarise(trials)), "", *to_markdown(HEADINGS, map(make_row, trials))]
+    lines += [*(f"**{line}**  " for line in summarise(of_codeact(trials))), ""]
+    for headings, rows in make_tables(trials):
+        lines += [*to_markdown(headings, rows), ""]
+    lines += to_markdown(HEADINGS, map(make_row, trials))
     file.with_name(file.name + ".md").write_text("\n".join(lines) + "\n", "utf-8")
 
 
@@ -68,6 +80,44 @@ def summarise(trials: Sequence[Trial]) -> list[str]:
     if fixable:
         lines += summarise_cost(fixable)
     return lines
+
+
+def of_codeact(trials: Iterable[Trial]) -> list[Trial]:
+    """The trials of CodeAct as it is."""
+    return [trial for trial in trials if trial.system == CODEACT]
+
+
+def make_tables(trials: Sequence[Trial]) -> list[tuple[Sequence[str], list[tuple[str, ...]]]]:
+    """Which rung fixed how many, and, if others were tried too, what CodeAct is worth beside them."""
+    fixable = [trial for trial in trials if trial.kind != "unfixable"]
+    rungs, systems = summarise_rungs(of_codeact(fixable)), compare(fixable)
+    tables = [(RUNGS, rungs)] if rungs else []
+    return [*tables, (SYSTEMS, systems)] if len(systems) > 1 else tables
+
+
+def compare(trials: Sequence[Trial]) -> list[tuple[str, ...]]:
+    """One row for each system, over the bugs that all of them were given."""
+    systems = list(dict.fromkeys(trial.system for trial in trials))
+    given = [{trial.bug for trial in trials if trial.system == system} for system in systems]
+    common = set.intersection(*given) if given else set()
+    groups = {s: [trial for trial in trials if trial.system == s and trial.bug in common] for s in systems}
+    ours = count(groups.get(CODEACT, ()), "fixed")
+    return [make_system_row(system, group, ours) for system, group in groups.items() if group]
+
+
+def make_system_row(system: str, trials: Sequence[Trial], ours: int) -> tuple[str, ...]:
+    """One line of the comparison; `ours` is how many CodeAct fixed of the same bugs."""
+    fixed = [trial.seconds for trial in trials if trial.outcome == "fixed"]
+    tokens = f"{sum(trial.prompt_tokens for trial in trials):,} + {sum(trial.completion_tokens for trial in trials):,}"
+    return (
+        system,
+        f"{len(fixed)} of {len(trials)}",
+        f"{len(fixed) / ours:.2f}" if ours else "",
+        str(sum(trial.model_calls for trial in trials)),
+        tokens,
+        f"{statistics.median(trial.seconds for trial in trials):.1f}",
+        f"{statistics.median(fixed):.1f}" if fixed else "",
+    )
 
 
 def summarise_cost(trials: Sequence[Trial]) -> list[str]:
@@ -102,7 +152,14 @@ def make_row(trial: Trial) -> tuple[str, ...]:
     """One line of the table."""
     marks = (" touched!" if trial.touched else "") + (" leftovers!" if trial.leftovers else "")
     figures = (trial.model_calls, trial.prompt_tokens, trial.completion_tokens, trial.model_seconds, trial.seconds)
-    return (trial.bug, trial.kind, trial.outcome + marks, *(str(figure) for figure in figures))
+    return (
+        trial.bug,
+        trial.kind,
+        trial.system,
+        trial.outcome + marks,
+        trial.rung,
+        *(str(figure) for figure in figures),
+    )
 
 
 def count(trials: Iterable[Trial], outcome: str) -> int:

@@ -8,15 +8,17 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
 import bugs
+from rungs import name_rungs
 
-CODEACT = Path(sys.executable).with_name("codeact")
+PROGRAM = Path(sys.executable).with_name("codeact")
+CODEACT = "codeact"  # the system that is measured, beside which others are
 LEAVINGS = ("bwrap", "codeact_sandbox")  # words in the command line of what a sandbox consists of
 SETTLE_SECONDS = 2.0
 GRACE_SECONDS = 60.0
@@ -57,6 +59,8 @@ class Trial:
         touched: whether the workspace changed, which must never be.
         leftovers: command lines of processes that outlived the run, of which there must be none.
         diff: what was proposed.
+        rung: which rungs of the ladder made the fix, joined by `+` if it took several; empty without a fix.
+        system: what was tried: `codeact`, CodeAct without one of its rungs, or a baseline.
     """
 
     bug: str
@@ -72,6 +76,8 @@ class Trial:
     touched: bool = False
     leftovers: tuple[str, ...] = field(default=())
     diff: str = ""
+    rung: str = ""
+    system: str = CODEACT
 
 
 def try_bug(bug: bugs.Bug, setup: Setup) -> Trial:
@@ -108,6 +114,7 @@ def describe(bug: bugs.Bug, outcome: str, result: Mapping[str, Any]) -> Trial:
         completion_tokens=usage.get("completion_tokens", 0),
         model_seconds=round(usage.get("seconds", 0.0), 1),
         diff=result.get("diff", ""),
+        rung=result.get("rung", ""),
     )
 
 
@@ -116,7 +123,7 @@ def make_workspace(bug: bugs.Bug, place: Path) -> Path:
     workspace = place / bug.name
     workspace.mkdir()
     bugs.write_workspace(bug, workspace)
-    if bug.kind != "function":
+    if bug.kind not in ("function", "classic"):
         commit(workspace)
     return workspace
 
@@ -133,7 +140,7 @@ def run_codeact(workspace: Path, state: Path, setup: Setup) -> tuple[dict[str, A
     """Run `codeact fix --json`: its result, and what broke (empty if nothing did)."""
     environ = {**os.environ, "CODEACT_STATE_DIR": str(state)}
     command = subprocess.Popen(
-        [str(CODEACT), "fix", "--json", "--workspace", str(workspace), *setup.options()],
+        [str(PROGRAM), "fix", "--json", "--workspace", str(workspace), *setup.options()],
         cwd=workspace,
         env=environ,
         stdin=subprocess.DEVNULL,
@@ -164,7 +171,7 @@ def read_result(output: str, code: int, errors: str) -> tuple[dict[str, Any], st
         return {}, f"exit code {code}: {''.join(errors.splitlines()[-1:])[:300]}"
     if (code == 0) != (last["status"] == "verified"):
         return last, f"exit code {code} does not fit the status {last['status']}"
-    return last, ""
+    return {**last, "rung": name_rungs(events) if code == 0 else ""}, ""
 
 
 def judge(bug: bugs.Bug, status: str, diff: str, folder: Path) -> str:
@@ -181,8 +188,13 @@ def judge(bug: bugs.Bug, status: str, diff: str, folder: Path) -> str:
     applied = subprocess.run(git, cwd=folder, env=environ, input=patch, capture_output=True, check=False)
     if applied.returncode or bugs.run_tests(folder)[0]:
         return "unsound"
-    bugs.write_files(bug.hidden, folder)
-    return "overfit" if bugs.run_tests(folder, *bug.hidden)[0] else "fixed"
+    return judge_hidden(bug, folder)
+
+
+def judge_hidden(bug: bugs.Bug, folder: Path, *, contain: Sequence[str] = ()) -> str:
+    """Whether what passes its visible tests also passes those that were hidden from it."""
+    hidden = bugs.write_hidden(bug, folder)
+    return "overfit" if bugs.run_tests(folder, *hidden, contain=contain)[0] else "fixed"
 
 
 def fingerprint(folder: Path) -> str:

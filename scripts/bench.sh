@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Everything that is claimed, measured: what the sandbox costs, what a snapshot costs, how many bugs get fixed.
-# Options go to benchmarks/run.py. Goes through all of it before it fails.
+# Options go to benchmarks/run.py; those that choose bugs (--only, --classics, ...) choose what is fixed, else all is.
+# Goes through all of it before it fails.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 . scripts/common.sh
@@ -18,4 +19,9 @@ measure Sandboxes sandbox.py
 measure Snapshots snapshots.py
 measure "The language server" editor.py
 measure Fixes run.py "$@"
+if [[ ! " $* " =~ \ --(only|cheats|classics|history)\  ]]; then
+    measure "Fixes of classics, without each rung, and by the model alone" \
+        run.py --classics --rungs --baseline one-shot five-samples "$@"
+    measure "Historic fixes" run.py --history --baseline one-shot "$@"
+fi
 [ ${#failed[@]} -eq 0 ] || die "A promise does not hold: ${failed[*]}. See above."

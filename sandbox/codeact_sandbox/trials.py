@@ -7,7 +7,8 @@ Run inside the sandbox as a program of its own, `trials.py FILE`. The file is a 
 - `targets`: node ids of failing tests. A trial whose first target does not pass is over;
 - `first`: node ids of tests that run before them;
 - `beside`: node ids that must pass too. A trial that breaks one of them is over;
-- `seconds`: how long one trial may take; `enough`: after how many good ones to stop.
+- `seconds`: how much processor time one trial may take; `budget`: how much all of them; so a busy machine tries as
+  many as an idle one. `enough`: after how many good ones to stop.
 
 For each trial it writes to CODEACT_REPORT_FD a line such as `{"trial": 3, "mended": [0, 1], "broken": false}`, with the
 places of the targets that passed. Nothing of the project is imported before a fork, and an edit is seen by the imports
@@ -21,6 +22,7 @@ import contextlib
 import importlib.machinery
 import json
 import os
+import resource
 import signal
 import sys
 import time
@@ -34,6 +36,7 @@ from codeact_sandbox.places import Places, whole_id
 from codeact_sandbox.pytest_plugin import settle
 
 POLL = 0.001
+PATIENCE = 5  # times its processor time that a trial may take by the clock
 MAX_VERDICT = 1 << 16
 OPTIONS = ["-q", "-s", "-p", "no:cacheprovider", "--no-header", "--tb=no", "--assert=plain"]
 
@@ -115,7 +118,8 @@ def main() -> None:
     for number, verdict in _run_all(wanted):
         os.write(report, json.dumps({"trial": number, **verdict}).encode() + b"\n")
         good += not verdict["broken"] and {*wanted["trials"][number]["wanted"]} <= {*verdict["mended"]}
-        if good >= wanted["enough"]:
+        used = resource.getrusage(resource.RUSAGE_CHILDREN)
+        if good >= wanted["enough"] or used.ru_utime + used.ru_stime >= wanted["budget"]:
             break
 
 
@@ -124,14 +128,13 @@ def _run_all(wanted: dict[str, Any]) -> Iterator[tuple[int, dict[str, Any]]]:
     waiting = list(enumerate(wanted["trials"]))[::-1]
     running: dict[int, Running] = {}
     processors = len(os.sched_getaffinity(0))
-    arguments = [*OPTIONS, *wanted["first"], *wanted["targets"], *wanted["beside"]]
-    config = _prepare(arguments)
+    config = _prepare(_arguments(wanted))
     try:
         while waiting or running:
             while waiting and len(running) < processors:
                 number, trial = waiting.pop()
-                child, source = _start(trial, arguments, wanted["targets"], config)
-                running[child] = Running(number, time.monotonic() + wanted["seconds"], source)
+                child, source = _start(trial, wanted, config)
+                running[child] = Running(number, time.monotonic() + PATIENCE * wanted["seconds"], source)
             child, _ = os.waitpid(-1, os.WNOHANG)
             if child in running:
                 yield _end(child, running.pop(child))
@@ -145,6 +148,10 @@ def _run_all(wanted: dict[str, Any]) -> Iterator[tuple[int, dict[str, Any]]]:
     finally:
         for child in running:
             _kill_group(child)
+
+
+def _arguments(wanted: dict[str, Any]) -> list[str]:
+    return [*OPTIONS, *wanted["first"], *wanted["targets"], *wanted["beside"]]
 
 
 def _prepare(arguments: list[str]) -> Any:  # noqa: ANN401 - pytest's own type is private
@@ -173,7 +180,7 @@ def _has_own_modules() -> bool:
     return any(places.inside(getattr(module, "__file__", None) or "") for module in list(sys.modules.values()))
 
 
-def _start(trial: dict[str, Any], arguments: list[str], targets: list[str], config: Any) -> tuple[int, int]:  # noqa: ANN401
+def _start(trial: dict[str, Any], wanted: dict[str, Any], config: Any) -> tuple[int, int]:  # noqa: ANN401
     """Begin a trial in a child that has its own session: its process id, and where its verdict comes from."""
     source, sink = os.pipe()
     child = os.fork()
@@ -181,11 +188,12 @@ def _start(trial: dict[str, Any], arguments: list[str], targets: list[str], conf
         try:
             os.close(source)
             os.setsid()
+            signal.setitimer(signal.ITIMER_PROF, wanted["seconds"])  # its signal ends the process
             _see(trial)
             _be_quiet()
-            judge = Judge(targets, sink)
+            judge = Judge(wanted["targets"], sink)
             if config is None:
-                pytest.main(arguments, plugins=[judge])
+                pytest.main(_arguments(wanted), plugins=[judge])
             else:
                 config.pluginmanager.register(judge)
                 config.hook.pytest_cmdline_main(config=config)

@@ -22,7 +22,7 @@ from typing import Any
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
-from codeact_sandbox import guard, interpreter
+from codeact_sandbox import guard, interpreter, landlock
 from codeact_sandbox.capture import Capture
 from codeact_sandbox.forks import Forks
 from codeact_sandbox.meter import Meter
@@ -364,11 +364,12 @@ def main() -> None:
     for descriptor in (0, 1):
         os.dup2(quiet, descriptor)
     guard.become(config["uid"], config["gid"])
-    note = guard.harden()
+    notes = [guard.harden(), landlock.restrict([config["root"], "/tmp", "/dev/shm"])]
     os.chdir(config["root"])
     os.makedirs("/tmp/home", exist_ok=True)
     worker = Worker(config, source, sink)
-    worker._send({"ready": {"python": ".".join(map(str, sys.version_info[:3])), "note": note}})  # noqa: SLF001
+    version = ".".join(map(str, sys.version_info[:3]))
+    worker._send({"ready": {"python": version, "note": "; ".join(filter(None, notes))}})  # noqa: SLF001
     try:
         worker.serve()
     except (Ended, BrokenPipeError):

@@ -11,6 +11,7 @@ import re
 import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import takewhile
 
 from codeact.definitions import Definition
 
@@ -132,6 +133,23 @@ def quote(code: str) -> str:
     """A readable literal of the code; `repr` only when its own quotes or backslashes get in the way."""
     marks = [mark for mark in ('"""', "'''") if mark not in code and not code.endswith(mark[0])]
     return repr(code) if "\\" in code or not marks else f"{marks[0]}\\\n{code}{marks[0]}"
+
+
+def shortest_passage(before: str, after: str) -> tuple[str, str]:
+    """The lines in which two texts differ, with as few around them as make the old ones unique."""
+    old, new = before.splitlines(keepends=True), after.splitlines(keepends=True)
+    same = _count_same(old, new)
+    tail = _count_same(old[same:][::-1], new[same:][::-1])
+    first, last = same, len(old) - tail
+    while not "".join(old[first:last]).strip() or before.count("".join(old[first:last])) > 1:
+        if (first, last) == (0, len(old)):
+            break
+        first, last = max(first - 1, 0), min(last + 1, len(old))
+    return "".join(old[first:last]), "".join(new[first : len(new) - (len(old) - last)])
+
+
+def _count_same(one: Sequence[str], other: Sequence[str]) -> int:
+    return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(one, other, strict=False)))
 
 
 def _calls(statement: ast.stmt, helpers: Sequence[str]) -> bool:

@@ -22,13 +22,13 @@ class Finding:
 
 def examine(settings: Settings) -> tuple[Finding, ...]:
     """Look at everything a run needs."""
-    return (*_examine_git(), *_examine_python(settings), *_examine_sandboxes(), *_examine_models(settings))
+    return (*_examine_git(), *_examine_python(settings), *_examine_sandboxes(settings), *_examine_models(settings))
 
 
 def is_ready(findings: tuple[Finding, ...]) -> bool:
-    """Whether a run can be made: one sandbox is enough, and everything else must work."""
+    """Whether a run can be made: one sandbox is enough, whatever else there is to say of it; all others must work."""
     sandboxes = [finding for finding in findings if finding.name.startswith("sandbox ")]
-    others = [finding for finding in findings if finding not in sandboxes]
+    others = [finding for finding in findings if not finding.name.startswith(("sandbox ", "engine", "kernel "))]
     return all(finding.works for finding in others) and any(finding.works for finding in sandboxes)
 
 
@@ -47,9 +47,9 @@ def _examine_python(settings: Settings) -> Iterator[Finding]:
     yield Finding("python", works=True, detail=f"{interpreter.executable} ({version}) runs the workspace's code")
 
 
-def _examine_sandboxes() -> Iterator[Finding]:
-    for status in probe():
-        yield Finding(f"sandbox {status.name}", status.usable, status.detail, status.remedy)
+def _examine_sandboxes(settings: Settings) -> Iterator[Finding]:
+    for status in probe(settings):
+        yield Finding(status.name, status.usable, status.detail, status.remedy)
 
 
 def _examine_models(settings: Settings) -> Iterator[Finding]:

@@ -71,11 +71,12 @@ class Localised:
 
 @dataclass(frozen=True, kw_only=True)
 class ModelChosen:
-    """Which model is asked, and how: its name, its context in tokens, and its schedule of turns."""
+    """Which model is asked, and how: its name, its context in tokens, its schedule of turns, whether it fills gaps."""
 
     name: str
     context: int
     schedule: tuple[Sampling, ...]
+    fills: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)

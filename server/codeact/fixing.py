@@ -6,7 +6,7 @@ from functools import cached_property
 from itertools import accumulate
 
 from codeact.agent import Assignment, Verdict
-from codeact.answers import interpret, quote
+from codeact.answers import interpret, quote, shortest_passage
 from codeact.briefs import describe_failures, describe_observation, fix_brief
 from codeact.definitions import Definition
 from codeact.diagnosis import Diagnosis, Kind
@@ -18,7 +18,7 @@ from codeact.minimise import Files, minimise
 from codeact.prompts import fill
 from codeact.protected import protected
 from codeact.sandboxes.base import Sandbox
-from codeact.search import Candidate, Search, Tests, search_edits
+from codeact.search import Candidate, Search, Suspected, Tests, try_edits
 from codeact.settings import Limits
 from codeact.smells import smells_of_fix
 from codeact.snapshot import Snapshot, list_files, list_versions, read_file
@@ -40,7 +40,6 @@ from codeact.trajectory import (
 )
 from codeact_sandbox.helpers import HELPERS, describe
 
-SEARCH_SECONDS = 15.0
 MINIMISE_SECONDS = 10.0
 HANGING_SECONDS = 4.0
 MAX_BESIDE = 50
@@ -217,31 +216,36 @@ class Repair:
         """Files of the view, each beside what the snapshot has."""
         return [FileChange(path, read_file(self.snapshot, path), after) for path, after in files.items()]
 
-    async def search(self, facts: Facts) -> Search:
-        """Try single edits of the suspects, without a model."""
-        suspects = [(definition, self._read(definition.path) or "") for definition in facts.suspects if definition.name]
+    def sources(self, facts: Facts) -> dict[str, str]:
+        """The texts of the suspects' files, as they are now."""
+        return {definition.path: self._read(definition.path) or "" for definition in facts.suspects}
+
+    async def search(self, facts: Facts, edits: Sequence[Suspected], *, seconds: float) -> Search:
+        """Try single edits, each alone, within some seconds of processor time."""
         target, *beside = self._tests_beside(facts.target)
         others = [other.node_id for other in self._related(facts.target)]
-        seconds = {result.node_id: result.seconds for result in self.before.results if result.outcome in SETTLED}
-        usual = sum(seconds.get(node_id, 0.0) for node_id in (target, *others, *beside))
-        patience = min(0.6 + 3 * usual, self.limits.test_seconds)
+        took = {result.node_id: result.seconds for result in self.before.results if result.outcome in SETTLED}
+        usual = sum(took.get(node_id, 0.0) for node_id in (target, *others, *beside))
+        patience = min(0.3 + 2 * usual, self.limits.test_seconds)
         first = self.diagnosis(facts.target).after
         beside = [node_id for node_id in beside if node_id not in first]
         tests = Tests((target, *others), tuple(beside), self._concerned, patience, first)
         try:
-            return await search_edits(self.sandbox, suspects, tests, seconds=SEARCH_SECONDS)
+            return await try_edits(self.sandbox, edits, tests, seconds=seconds)
         finally:
             await self.take_back()
 
-    async def take(self, candidate: Candidate, facts: Facts, tried: int) -> Step | None:
+    async def take(self, candidate: Candidate, facts: Facts, thought: str) -> Step | None:
         """Make an edit that was found; the step that did it, None if it does not pass the check."""
-        action = Action(f"define({candidate.edit.path!r}, {quote(candidate.definition.source)})")
+        edit = candidate.edit
+        before = self._read(edit.path) or ""
+        old, new = shortest_passage(before, edit.apply(before))
+        action = Action(f"replace({edit.path!r}, {quote(old)}, {quote(new)})")
         observation = await self.sandbox.execute(action)
         verdict = await self.check(facts.target)
         if not verdict.passed:
             await self.take_back()
             return None
-        thought = f"Of {tried} single edits tried without a model, this one passes: {candidate.edit.what}."
         seen = replace(observation, tests=verdict.report)
         return Step(number=0, thought=thought, action=action, observation=seen, afresh=True)
 

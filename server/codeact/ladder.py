@@ -1,7 +1,8 @@
 """The ladder: the ways to mend a failing test, tried one after the other until one passes the check.
 
-A small model is slow, and asking it twice repeats its mistake, so what needs no model comes first. A large model sees
-more than a template does, and keeps its conversation to the end before edits are tried blindly.
+A small model is slow, and asking it twice repeats its mistake, so what needs no model comes first, and then what it is
+best at: to fill in a statement that it does not see. A large model sees more than a template does, and keeps its
+conversation to the end before edits are tried blindly.
 """
 
 from collections.abc import Sequence
@@ -9,17 +10,23 @@ from dataclasses import dataclass
 
 from codeact.agent import Ending, work
 from codeact.errors import ModelUnavailable
-from codeact.events import Localised, StepTaken
+from codeact.events import Localised, ModelAnswered, StepTaken
 from codeact.facts import Facts
 from codeact.fixing import Repair
-from codeact.models.base import Model, is_small
-from codeact.search import Search
+from codeact.infill import Blank, choose, find_blanks, read_edits, show_gap
+from codeact.models.base import Filler, Model, can_fill, is_small
+from codeact.search import Search, rank_edits
 from codeact.settings import Rung
-from codeact.trajectory import Sampling, TestResult
+from codeact.trajectory import Completion, Message, Sampling, TestResult
 from codeact.walk import Walk
 
-SMALL = (Rung.EDITS, Rung.ANSWER, Rung.ANSWERS)
+SMALL = (Rung.EDITS, Rung.FILL, Rung.ANSWER, Rung.ANSWERS)
 LARGE = (Rung.TALK, Rung.EDITS)
+EDIT_SECONDS = 24.0  # of processor time that edits may take in a run
+LEAST_SECONDS = 4.0  # of it for each further failing test
+FILL_SECONDS = 8.0
+FILLINGS = (Sampling(max_tokens=80), Sampling(samples=4, temperature=0.8, max_tokens=80))
+MAX_DIVERSE = 5  # gaps that are filled in several ways
 
 
 @dataclass
@@ -30,7 +37,8 @@ class Ladder:
     repair: Repair
     model: Model | None
     trouble: ModelUnavailable | None = None
-    _found: Search = Search(0, ())
+    _found: Search = Search()
+    _seconds: float = EDIT_SECONDS
 
     async def climb(self, target: TestResult) -> None:
         """Mend one failing test, unless mending another has mended it too."""
@@ -39,11 +47,11 @@ class Ladder:
         self.walk.say(f"looking at {target.node_id}")
         facts = await self.repair.facts(target)
         self.walk.tell(Localised(target=target.node_id, suspects=facts.hottest()))
-        self._found = Search(0, ())
+        self._found = Search()
         for rung in self._rungs():
             if await self._try(rung, facts):
                 return
-        if await self._take(facts, trusted=False):
+        if await self._take(self._found, facts, trusted=False):
             return
         self.walk.unsolved[target.node_id] = self.walk.why
 
@@ -56,6 +64,8 @@ class Ladder:
     async def _try(self, rung: Rung, facts: Facts) -> bool:
         if rung is Rung.EDITS or self.model is None:
             return await self._edit(facts)
+        if rung is Rung.FILL:
+            return can_fill(self.model) and await self._fill(self.model, facts)
         turns = {Rung.ANSWER: slice(0, 1), Rung.ANSWERS: slice(1, None), Rung.TALK: slice(None)}[rung]
         return await self._ask(self.model, facts, self.model.schedule[turns])
 
@@ -78,14 +88,44 @@ class Ladder:
     async def _edit(self, facts: Facts) -> bool:
         """Try single edits without a model. True if one mended the target that is more than luck."""
         self.walk.say("trying single edits")
-        self._found = await self.repair.search(facts)
-        return await self._take(facts, trusted=True)
+        edits = rank_edits(facts, self.repair.sources(facts))
+        self._found = await self.repair.search(facts, edits, seconds=self._seconds)
+        self._seconds = LEAST_SECONDS
+        self.walk.why = f"{self._found.tried} single edits tried without a model, none passes"
+        return await self._take(self._found, facts, trusted=True)
 
-    async def _take(self, facts: Facts, *, trusted: bool) -> bool:
+    async def _fill(self, model: Filler, facts: Facts) -> bool:
+        """Have the model fill in suspicious statements, each once, then the hottest in several ways."""
+        sources = self.repair.sources(facts)
+        blanks = find_blanks(facts, sources)
+        for sampling in FILLINGS:
+            chosen = blanks if sampling.samples == 1 else blanks[:MAX_DIVERSE]
+            for number, blank in enumerate(chosen, 1):
+                self.walk.say(f"having line {blank.line} of {blank.definition.path} filled in ({number}/{len(chosen)})")
+                completion = self._record(blank, await model.fill(blank.gap, sampling), sampling)
+                edits = read_edits(blank, completion, sources[blank.definition.path])
+                found = await self.repair.search(facts, edits, seconds=FILL_SECONDS) if edits else Search()
+                if await self._take(found, facts, trusted=True) or await self._take(found, facts, trusted=False):
+                    return True
+        self.walk.why = f"{len(blanks)} statements left out for the model to fill in, to no avail"
+        return False
+
+    def _record(self, blank: Blank, completion: Completion, sampling: Sampling, text: str = "") -> Completion:
+        """Journal what the model was asked about a gap, and what it answered."""
+        self.walk.usage += completion.usage
+        asked = show_gap(blank.gap) + (f"\n\nHow likely is it that this belongs there: {text}" if text else "")
+        self.walk.tell(ModelAnswered(kept=0, added=(Message("user", asked),), sampling=sampling, completion=completion))
+        return completion
+
+    async def _take(self, found: Search, facts: Facts, *, trusted: bool) -> bool:
         """Make one of the edits that were found."""
-        for candidate in self._found.candidates:
-            if candidate.trusted == trusted and (step := await self.repair.take(candidate, facts, self._found.tried)):
+        candidates = [candidate for candidate in found.candidates if candidate.trusted == trusted]
+        if can_fill(self.model) and len(candidates) > 1:
+            self.walk.say(f"{len(candidates)} edits pass: asking which is the likeliest")
+            candidates = await choose(self.model, candidates, facts, self.repair.sources(facts), self._record)
+        for candidate in candidates:
+            thought = f"Of {found.tried} single edits that were tried, this one passes: {candidate.edit.what}."
+            if step := await self.repair.take(candidate, facts, thought):
                 self.walk.tell(StepTaken(step=step))
                 return True
-        self.walk.why = f"{self._found.tried} single edits tried without a model, none passes"
         return False

@@ -1,4 +1,4 @@
-"""The rung of the ladder that needs no model: try single edits of the suspects, hundreds in a few seconds.
+"""Tries single edits of the suspects, hundreds in a few seconds: the rung of the ladder that needs no model.
 
 What passes is no fix yet. It becomes an action like any that a model writes, and has to pass the same check. And since
 among hundreds of edits some pass by luck, one is trusted only if the tests have a say in it: it mends every failing
@@ -10,16 +10,19 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 
-from codeact.definitions import Definition, find_definition
+from codeact.definitions import Definition
+from codeact.facts import Facts
 from codeact.sandboxes.base import Sandbox
-from codeact.templates import Edit, propose_edits
+from codeact.templates import Edit, propose_edits, words_of
 from codeact.trajectory import FileState
 
-MAX_TRIALS = 1200
+MAX_TRIALS = 2500
 MAX_SUSPECTS = 8
 MAX_NEIGHBOURS = 12
 ENOUGH = 4
 FARTHER = 0.4  # what each place down the list of suspects adds to the cost of an edit
+COLDER = 1.5  # what it adds that no failing test is known to run a line
+CLOCK = 4  # times its processor time that all of a search may take by the clock
 TRIALS = ".codeact-trials.json"
 
 
@@ -31,7 +34,7 @@ class Tests:
         targets: node ids of failing tests, the one to be mended first.
         beside: node ids of tests that pass and are to pass still.
         concerned: for a definition, by path and name, the failing tests that go through it.
-        patience: seconds that one trial may take; one that takes longer has failed.
+        patience: seconds of processor time that one trial may take; one that takes longer has failed.
         first: node ids of tests that run before the targets, which fail after those only.
     """
 
@@ -43,11 +46,18 @@ class Tests:
 
 
 @dataclass(frozen=True)
-class Candidate:
-    """An edit that made the tests pass, and the definition as it is with it; how many tests have a say in it."""
+class Suspected:
+    """An edit, and the definition that it is an edit of."""
 
     edit: Edit
     definition: Definition
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """An edit that made the tests pass; `held` is how many tests have a say in it."""
+
+    edit: Edit
     held: int
 
     @property
@@ -60,33 +70,57 @@ class Candidate:
 class Search:
     """How many edits were tried, and which mend what they should, likeliest first."""
 
-    tried: int
-    candidates: tuple[Candidate, ...]
+    tried: int = 0
+    candidates: tuple[Candidate, ...] = ()
 
 
-async def search_edits(
-    sandbox: Sandbox, suspects: Sequence[tuple[Definition, str]], tests: Tests, *, seconds: float
-) -> Search:
-    """Try single edits of some definitions against some tests.
+def rank_edits(facts: Facts, sources: Mapping[str, str]) -> list[Suspected]:
+    """The likeliest single edits of the suspects of a failing test.
 
     Args:
-        sandbox: its view must hold the files as they are in `suspects`.
-        suspects: definitions, likeliest first, each with the text of its file.
-        tests: what to try them against.
-        seconds: how long all trials may take.
+        facts: the suspects, and how hot each line is.
+        sources: the text of each suspect's file, by path.
     """
-    edits, wanted = _edits(suspects, tests)
-    verdicts = await _try(sandbox, edits, wanted, tests.targets, tests, seconds=seconds)
-    sources = {definition.path: source for definition, source in suspects}
+    hints = words_of(facts.test_source)
+    ranked = [
+        (edit.cost + rank * FARTHER + _cold(facts, edit), Suspected(edit, definition))
+        for rank, definition in enumerate(facts.suspects[:MAX_SUSPECTS])
+        for edit in propose_edits(definition.path, sources[definition.path], definition.line, hints)
+    ]
+    ranked.sort(key=lambda found: found[0])
+    return [suspected for _, suspected in ranked[:MAX_TRIALS]]
+
+
+def _cold(facts: Facts, edit: Edit) -> float:
+    """What it costs that other lines are more suspicious; nothing where nothing is known."""
+    return COLDER * (1 - facts.heat.get((edit.path, edit.line), 0.0)) if facts.heat else 0.0
+
+
+async def try_edits(sandbox: Sandbox, edits: Sequence[Suspected], tests: Tests, *, seconds: float) -> Search:
+    """Try edits, each alone, against some tests.
+
+    Args:
+        sandbox: its view must hold the files that the edits were made for.
+        edits: likeliest first.
+        tests: what to try them against.
+        seconds: of processor time that all trials may take.
+    """
+    wanted = [_wanted(suspected.definition, tests) for suspected in edits]
+    trial = [suspected.edit for suspected in edits]
+    verdicts = await _try(sandbox, trial, wanted, tests.targets, tests, seconds=seconds)
     candidates = []
     for number, verdict in sorted(verdicts.items()):
-        edit = edits[number]
-        definition = find_definition(edit.path, edit.apply(sources[edit.path]), edit.line)
-        if definition and not verdict.broken and wanted[number] <= verdict.mended:
+        if not verdict.broken and wanted[number] <= verdict.mended:
             alone = len(verdict.mended) == 1
-            held = 1 + await _count_broken(sandbox, edit, edits, tests) if alone else len(verdict.mended)
-            candidates.append(Candidate(edit, definition, held))
+            held = 1 + await _count_broken(sandbox, edits[number], edits, tests) if alone else len(verdict.mended)
+            candidates.append(Candidate(edits[number].edit, held))
     return Search(len(verdicts), tuple(candidates))
+
+
+def _wanted(definition: Definition, tests: Tests) -> frozenset[int]:
+    """The places of the targets that an edit of a definition has to mend: the first, and those that go through it."""
+    names = tests.concerned(definition)
+    return frozenset(place for place, name in enumerate(tests.targets) if not place or name in names)
 
 
 @dataclass(frozen=True)
@@ -97,9 +131,13 @@ class _Verdict:
     broken: bool
 
 
-async def _count_broken(sandbox: Sandbox, edit: Edit, edits: Sequence[Edit], tests: Tests) -> int:
+async def _count_broken(sandbox: Sandbox, one: Suspected, edits: Sequence[Suspected], tests: Tests) -> int:
     """How many other edits of the same lines break a test that passes: 0 says that no test looks there."""
-    near = [other for other in edits if other.path == edit.path and other.line == edit.line and other is not edit]
+    near = [
+        other.edit
+        for other in edits
+        if other.edit.path == one.edit.path and other.edit.line == one.edit.line and other is not one
+    ]
     if not near or not tests.beside:
         return 0
     some = near[:: -(-len(near) // MAX_NEIGHBOURS)]
@@ -127,32 +165,15 @@ async def _try(
         "seconds": tests.patience,
     }
     enough = ENOUGH if targets else len(edits) + 1
-    content = json.dumps({**request, "enough": enough})
+    content = json.dumps({**request, "budget": seconds, "enough": enough})
     await sandbox.write({TRIALS: FileState(content.encode("ascii"))})
     report = bytearray()
     program = [sandbox.python, "-B", "/run/codeact/lib/codeact_sandbox/trials.py", TRIALS]
     try:
-        await sandbox.spawn(program, timeout=seconds, on_report=report.extend, warm=True)
+        await sandbox.spawn(program, timeout=CLOCK * seconds, on_report=report.extend, warm=True)
     finally:
         await sandbox.write({TRIALS: None})
     return _read(bytes(report), len(edits))
-
-
-def _edits(suspects: Sequence[tuple[Definition, str]], tests: Tests) -> tuple[list[Edit], list[frozenset[int]]]:
-    """The likeliest edits of all suspects, and for each the places of the targets that it has to mend."""
-    ranked = [
-        (edit.cost + rank * FARTHER, edit, definition)
-        for rank, (definition, source) in enumerate(suspects[:MAX_SUSPECTS])
-        for edit in propose_edits(definition.path, source, definition.line)
-    ]
-    ranked.sort(key=lambda found: found[0])
-    concerned = {definition: tests.concerned(definition) for definition, _ in suspects[:MAX_SUSPECTS]}
-    wanted = {
-        definition: frozenset(place for place, name in enumerate(tests.targets) if not place or name in names)
-        for definition, names in concerned.items()
-    }
-    chosen = ranked[:MAX_TRIALS]
-    return [edit for _, edit, _ in chosen], [wanted[definition] for _, _, definition in chosen]
 
 
 def _read(report: bytes, most: int) -> Mapping[int, _Verdict]:

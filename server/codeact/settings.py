@@ -79,12 +79,14 @@ class SandboxSettings:
         python: interpreter for the workspace's code; empty means the workspace's virtual environment,
             else the best found.
         image: Docker image to use instead of the machine's own Python (docker backend only).
+        runtime: the Docker engine's runtime to use, such as `runsc` (gVisor); empty means its default.
         limits: what it may use.
     """
 
     backend: str = "auto"
     python: str = ""
     image: str = ""
+    runtime: str = ""
     limits: Limits = Limits()
 
 
@@ -108,6 +110,7 @@ class Rung(StrEnum):
     """One way to a fix."""
 
     EDITS = "edits"  # single edits of the suspects, without a model
+    FILL = "fill"  # suspicious statements left out, for the model to fill in
     ANSWER = "answer"  # the model's first answer
     ANSWERS = "answers"  # the rest of its schedule, begun anew
     TALK = "talk"  # its whole schedule, as one conversation
@@ -161,6 +164,7 @@ VARIABLES: Mapping[str, tuple[str, ...]] = {
     "CODEACT_SANDBOX": ("sandbox", "backend"),
     "CODEACT_PYTHON": ("sandbox", "python"),
     "CODEACT_IMAGE": ("sandbox", "image"),
+    "CODEACT_RUNTIME": ("sandbox", "runtime"),
     "CODEACT_PACKAGES": ("packages",),
     "CODEACT_STATE_DIR": ("state",),
     "CODEACT_CACHE_DIR": ("cache",),

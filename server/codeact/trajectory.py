@@ -66,6 +66,14 @@ class Usage:
 
 
 @dataclass(frozen=True)
+class Gap:
+    """A place in a text for a model to fill in: what stands before it, and what after."""
+
+    before: str
+    after: str
+
+
+@dataclass(frozen=True)
 class Answer:
     """One answer of a model. `cut` is true when it ran into the token limit."""
 

@@ -2,7 +2,8 @@
 
 Tests, conftest files and test configuration are the snapshot's, whatever the proposal says of them. A proposal is
 verified if each target passes, nothing that passed before fails, nothing vanished from collection, nothing is newly
-skipped or expected to fail, and nothing in the changes smells of cheating.
+skipped or expected to fail, nothing in the changes smells of cheating, and the test process does not tell tests as
+passing that must fail (`counterproof`).
 """
 
 import asyncio
@@ -15,6 +16,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from codeact import __version__
+from codeact.counterproof import MOST, QUICK, find_lies, make_failing
 from codeact.environments import choose_interpreter
 from codeact.evidence import Evidence
 from codeact.proposal import tally
@@ -26,7 +28,9 @@ from codeact.smells import smells_of_fix
 from codeact.snapshot import Snapshot, list_files, materialise, read_file, write_tree
 from codeact.targets import is_mended, test_files
 from codeact.testing import Selection, regressions, run_tests
-from codeact.trajectory import FileChange, TestReport, TestResult
+from codeact.trajectory import FileChange, Outcome, TestReport, TestResult
+
+EVERYTHING = Selection()
 
 
 @dataclass(frozen=True)
@@ -78,6 +82,7 @@ async def prove(
     smells = smells_of_fix(snapshot, changes, targets) if targets else ()
     reasons += [f"It smells of cheating: {smell}" for smell in smells]
     reasons += [after.problem] if after.problem not in ("", before.problem) else []
+    reasons += [] if reasons else await _doubt(bench, proposed, targets, after)
     return Evidence(
         snapshot=snapshot.tree,
         proposed=proposed.tree,
@@ -94,6 +99,22 @@ async def prove(
         reasons=tuple(reasons),
         repeats=repeats,
     )
+
+
+async def _doubt(bench: Bench, proposed: Snapshot, targets: Sequence[TestResult], after: TestReport) -> Sequence[str]:
+    """Why the report of a suite cannot be believed; none if tests that must fail are told as failing."""
+    passing = [result.node_id for result in after.results if result.outcome is Outcome.PASSED]
+    asked = [target.node_id for target in targets] or passing[:MOST]
+    changes, bound = await asyncio.to_thread(make_failing, proposed, asked)
+    if not bound:
+        return ()
+    files = tuple(change.path for change in changes)
+    broken = await asyncio.to_thread(write_tree, proposed, changes)
+    report, _ = await run_suite(bench, broken, Selection(() if after.seconds <= QUICK else files))
+    lies = find_lies(report, bound)
+    return [
+        f"Made to fail, {node_id} is still told as passing, so the tests' report proves nothing." for node_id in lies
+    ]
 
 
 async def find_bench(
@@ -125,15 +146,18 @@ async def open_bench(bench: Bench, snapshot: Snapshot) -> AsyncIterator[Sandbox]
             interpreter=bench.interpreter,
             limits=settings.sandbox.limits,
             image=settings.sandbox.image,
+            runtime=settings.sandbox.runtime,
             state=settings.state / "sandboxes",
         )
         yield await stack.enter_async_context(open_sandbox(spec, settings.sandbox.backend))
 
 
-async def run_suite(bench: Bench, snapshot: Snapshot) -> tuple[TestReport, dict[str, str]]:
-    """Run all tests of a snapshot in a fresh sandbox, and tell in what environment."""
+async def run_suite(
+    bench: Bench, snapshot: Snapshot, selection: Selection = EVERYTHING
+) -> tuple[TestReport, dict[str, str]]:
+    """Run the tests of a snapshot in a fresh sandbox, all of them or some, and tell in what environment."""
     async with open_bench(bench, snapshot) as sandbox:
-        report = await run_tests(sandbox, Selection(), bench.settings.sandbox.limits)
+        report = await run_tests(sandbox, selection, bench.settings.sandbox.limits)
         return report, {**sandbox.environment, "platform": platform.platform(), "codeact": __version__}
 
 

@@ -10,7 +10,7 @@ from codeact.events import Event, ModelChosen, Progress, RunEnded, SnapshotTaken
 from codeact.evidence import Proposal
 from codeact.journal import Journal
 from codeact.models import open_model
-from codeact.models.base import Model
+from codeact.models.base import Model, can_fill
 from codeact.models.replay import ReplayModel
 from codeact.proposal import separate, unified_diff
 from codeact.settings import Settings
@@ -108,7 +108,7 @@ async def choose_model(walk: Walk, recorded: Recording | None) -> AsyncIterator[
     if recorded:
         asked = recorded.model
         model: Model = ReplayModel(
-            recorded.completions, name=asked.name, context=asked.context, schedule=asked.schedule
+            recorded.completions, name=asked.name, context=asked.context, schedule=asked.schedule, fills=asked.fills
         )
         walk.tell(asked)
         yield model
@@ -117,5 +117,9 @@ async def choose_model(walk: Walk, recorded: Recording | None) -> AsyncIterator[
         chosen = walk.model
         if chosen is None:
             chosen = await stack.enter_async_context(open_model(walk.settings, on_progress=walk.say))
-        walk.tell(ModelChosen(name=chosen.name, context=chosen.context, schedule=tuple(chosen.schedule)))
+        walk.tell(
+            ModelChosen(
+                name=chosen.name, context=chosen.context, schedule=tuple(chosen.schedule), fills=can_fill(chosen)
+            )
+        )
         yield chosen

@@ -5,11 +5,13 @@ from pathlib import Path
 
 import bugs
 import pytest
+from packages import FetchFailed
 
 from codeact.smells import find_smells
 from codeact.trajectory import FileChange, FileState
 
 BUGS = bugs.load_bugs()
+CLASSICS = bugs.load_bugs((), bugs.CLASSICS)
 CHEATS = bugs.load_bugs((), bugs.CHEATS)
 FIXABLE = [bug for bug in BUGS if bug.kind != "unfixable"]
 LEAST_FIXABLE = 40
@@ -23,7 +25,14 @@ def test_the_corpus_is_large_and_mixed() -> None:
     assert len({bug.shape for bug in FIXABLE}) >= 15
 
 
-@pytest.mark.parametrize("bug", BUGS, ids=lambda bug: bug.name)
+def test_the_classics_are_many_small_mistakes() -> None:
+    """At least 40 programs with one fault each, of many kinds, with a few visible tests and some hidden ones."""
+    assert len(CLASSICS) >= LEAST_FIXABLE
+    assert all(bug.kind == "classic" and len(bug.faults) == 1 and bug.hidden for bug in CLASSICS)
+    assert len({bug.shape for bug in CLASSICS}) >= 15
+
+
+@pytest.mark.parametrize("bug", BUGS + CLASSICS, ids=lambda bug: f"{bug.kind}-{bug.name}")
 def test_the_fault_shows_and_the_reference_fix_holds(
     bug: bugs.Bug, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -34,9 +43,9 @@ def test_the_fault_shows_and_the_reference_fix_holds(
         for folder in (faulty, right):
             folder.mkdir()
             bugs.write_workspace(bug, folder, faulty=folder == faulty)
-    except bugs.FetchFailed as failure:
+    except FetchFailed as failure:
         pytest.skip(str(failure))
-    bugs.write_files(bug.hidden, right)
+    bugs.write_hidden(bug, right)
     with ThreadPoolExecutor() as pool:
         (code, output), (right_code, right_output) = pool.map(bugs.run_tests, (faulty, right))
     assert code in FAILED, output

@@ -83,7 +83,7 @@ def test_a_run_that_keeps_its_promises(tmp_path: Path, monkeypatch: pytest.Monke
     """A good diff, an untouched workspace, nothing left behind; and what it cost is taken over."""
     (fault,) = CLAMP.faults
     diff = make_diff(CLAMP, fault.wrong, fault.right)
-    monkeypatch.setattr(trial, "CODEACT", make_codeact(tmp_path, diff=diff))
+    monkeypatch.setattr(trial, "PROGRAM", make_codeact(tmp_path, diff=diff))
     monkeypatch.setattr(trial, "LEAVINGS", ("of-this-test-only",))
     seen = trial.try_bug(CLAMP, trial.Setup("any"))
     assert (seen.outcome, seen.status, seen.touched, seen.leftovers) == ("fixed", "verified", False, ())
@@ -96,7 +96,7 @@ def test_a_changed_workspace_and_a_process_left_behind_are_noticed(
 ) -> None:
     """Both count as broken promises, whatever the result says."""
     does = "echo x > made.txt; (exec -a of-this-test-only sleep 4 >/dev/null 2>&1 </dev/null) &"
-    monkeypatch.setattr(trial, "CODEACT", make_codeact(tmp_path, does=does, code=1))
+    monkeypatch.setattr(trial, "PROGRAM", make_codeact(tmp_path, does=does, code=1))
     monkeypatch.setattr(trial, "LEAVINGS", ("of-this-test-only",))
     monkeypatch.setattr(trial, "SETTLE_SECONDS", 0.5)
     seen = trial.try_bug(CONTRADICTION, trial.Setup("any"))
@@ -108,7 +108,7 @@ def test_a_changed_workspace_and_a_process_left_behind_are_noticed(
 
 def test_a_run_that_never_ends_is_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """It counts as an error, and does not stop the benchmark."""
-    monkeypatch.setattr(trial, "CODEACT", make_codeact(tmp_path, does="sleep 600"))
+    monkeypatch.setattr(trial, "PROGRAM", make_codeact(tmp_path, does="sleep 600"))
     monkeypatch.setattr(trial, "GRACE_SECONDS", 0.3)
     seen = trial.try_bug(CLAMP, trial.Setup("any", timeout=0.2))
     assert seen.outcome == "error"
@@ -157,5 +157,5 @@ def test_results_survive_the_disk(tmp_path: Path) -> None:
     assert "Fixed 1 of 2 (functions 1 of 1, projects 0 of 1)" in page
     assert "Truthful about what cannot be fixed: 1 of 1" in page
     assert "Runs that left a process or container: 1" in page
-    assert "| lru | project | failed leftovers! |" in page
+    assert "| lru | project | codeact | failed leftovers! |" in page
     assert json.loads((tmp_path / "out.json").read_text("utf-8"))["facts"]["model"] == "local"

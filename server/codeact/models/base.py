@@ -1,9 +1,9 @@
 """What the core knows of a model."""
 
 from collections.abc import Callable, Sequence
-from typing import Protocol
+from typing import Protocol, TypeGuard, runtime_checkable
 
-from codeact.trajectory import Completion, Message, Sampling
+from codeact.trajectory import Completion, Gap, Message, Sampling
 
 Listener = Callable[[str], None]
 
@@ -41,6 +41,38 @@ class Model(Protocol):
             ContextTooLong: the conversation does not fit.
         """
         ...
+
+
+@runtime_checkable
+class Filler(Protocol):
+    """A model that has also been trained to fill gaps in a text.
+
+    Attributes:
+        fills: whether it has.
+    """
+
+    fills: bool
+
+    async def fill(self, gap: Gap, sampling: Sampling) -> Completion:
+        """Ask what belongs into a gap. The answers are what is to stand there, and nothing else.
+
+        Raises:
+            ModelError: as for `Model.sample`.
+        """
+        ...
+
+    async def weigh(self, gap: Gap, text: str) -> Completion:
+        """Ask how likely a text is in a gap. The answer is the logarithm of its probability, as a decimal number.
+
+        Raises:
+            ModelError: as for `Model.sample`.
+        """
+        ...
+
+
+def can_fill(model: object) -> TypeGuard[Filler]:
+    """Whether a model fills gaps."""
+    return isinstance(model, Filler) and model.fills
 
 
 def is_small(model: Model) -> bool:

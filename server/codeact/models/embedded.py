@@ -34,6 +34,7 @@ class EmbeddedModel:
         packages: the same bytes on the package index.
         context: the most tokens that it was made for.
         schedule: how to ask it.
+        gap: how a gap is put to it, with `{before}` and `{after}`; empty if it was not trained to fill gaps.
         about: one line for `codeact model list`.
     """
 
@@ -46,6 +47,7 @@ class EmbeddedModel:
     context: int
     schedule: tuple[Sampling, ...]
     about: str
+    gap: str = ""
 
 
 # Measured with small bugs: a second greedy answer repeats the first; five diverse samples at once share one reading of
@@ -73,6 +75,7 @@ EMBEDDED: tuple[EmbeddedModel, ...] = (
         ),
         context=32_768,
         schedule=SMALL_MODEL_SCHEDULE,
+        gap="<|fim_prefix|>{before}<|fim_suffix|>{after}<|fim_middle|>",
         about="Qwen2.5-Coder 1.5B Instruct, 4 bit, Apache-2.0: fixes small bugs on a CPU",
     ),
     EmbeddedModel(

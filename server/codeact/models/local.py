@@ -14,7 +14,7 @@ import platform
 import signal
 import sys
 import time
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,12 +24,13 @@ from codeact.models.base import Listener
 from codeact.models.cores import count_cores
 from codeact.models.daemons import poll_daemon, reap_daemons, start_daemon
 from codeact.models.embedded import EmbeddedModel, find_embedded
+from codeact.models.gaps import fill_gap, weigh_text
 from codeact.models.leases import drop_lock, is_locked, take_lock
 from codeact.models.local_server import ADDRESS, ALIVE, LEASES, LOG, TAKEN
 from codeact.models.openai import OpenAIModel
 from codeact.models.pull import model_path
 from codeact.settings import ModelSettings, Secret, Settings
-from codeact.trajectory import Completion, Message, Sampling
+from codeact.trajectory import Completion, Gap, Message, Sampling
 
 KEEP = 300.0
 SILENCE = 900.0  # a long prompt is read for minutes before the first token
@@ -73,6 +74,7 @@ class LocalModel:
         self.name = f"local:{plan.model.name}"
         self.context = plan.context
         self.schedule = plan.model.schedule
+        self.fills = bool(plan.model.gap)
         self._plan = plan
         self._on_progress = on_progress
 
@@ -80,21 +82,33 @@ class LocalModel:
         self, messages: Sequence[Message], sampling: Sampling, on_text: Listener | None = None
     ) -> Completion:
         """Ask for answers to a conversation; see `Model`."""
+
+        async def ask(settings: ModelSettings) -> Completion:
+            async with OpenAIModel(self._plan.model.name, settings, context=self.context) as model:
+                return await model.sample(messages, sampling, on_text)
+
+        return await self._ask(ask)
+
+    async def fill(self, gap: Gap, sampling: Sampling) -> Completion:
+        """Ask what belongs into a gap; see `Filler`."""
+        return await self._ask(lambda settings: fill_gap(settings, self._plan.model, gap, sampling))
+
+    async def weigh(self, gap: Gap, text: str) -> Completion:
+        """Ask how likely a text is in a gap; see `Filler`."""
+        return await self._ask(lambda settings: weigh_text(settings, self._plan.model, gap, text))
+
+    async def _ask(self, ask: Callable[[ModelSettings], Awaitable[Completion]]) -> Completion:
         try:
-            return await self._sample_once(messages, sampling, on_text)
+            return await ask(await self._find_server())
         except ModelUnavailable:
             if is_locked(self._plan.folder / ALIVE):
                 raise
         self._on_progress("the embedded model's server ended: starting it again")
-        return await self._sample_once(messages, sampling, on_text)
+        return await ask(await self._find_server())
 
-    async def _sample_once(
-        self, messages: Sequence[Message], sampling: Sampling, on_text: Listener | None
-    ) -> Completion:
+    async def _find_server(self) -> ModelSettings:
         address = await ensure_server(self._plan, self._on_progress)
-        settings = ModelSettings(base_url=address.url, api_key=address.token, timeout=SILENCE, retries=0)
-        async with OpenAIModel(self._plan.model.name, settings, context=self.context) as model:
-            return await model.sample(messages, sampling, on_text)
+        return ModelSettings(base_url=address.url, api_key=address.token, timeout=SILENCE, retries=0)
 
 
 @asynccontextmanager

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from codeact.errors import ModelError
 from codeact.models.base import Listener
-from codeact.trajectory import Completion, Message, Sampling
+from codeact.trajectory import Completion, Gap, Message, Sampling
 
 UNBOUNDED = 1_000_000_000
 
@@ -19,9 +19,11 @@ class ReplayModel:
         name: str = "replay",
         context: int = UNBOUNDED,
         schedule: Sequence[Sampling] | None = None,
+        fills: bool = False,
     ) -> None:
         self.name = name
         self.context = context
+        self.fills = fills
         self.schedule = tuple(schedule or (Sampling(samples=max(1, len(entry.answers))) for entry in recorded))
         self._recorded = tuple(recorded)
         self._next = 0
@@ -37,6 +39,20 @@ class ReplayModel:
         Raises:
             ModelError: all were given.
         """
+        completion = self._give_next()
+        if on_text and completion.answers:
+            on_text(completion.answers[0].text)
+        return completion
+
+    async def fill(self, gap: Gap, sampling: Sampling) -> Completion:  # noqa: ARG002 - as above
+        """The next recorded completion; see `sample`."""
+        return self._give_next()
+
+    async def weigh(self, gap: Gap, text: str) -> Completion:  # noqa: ARG002 - as above
+        """The next recorded completion; see `sample`."""
+        return self._give_next()
+
+    def _give_next(self) -> Completion:
         if self._next == len(self._recorded):
             raise ModelError(
                 f"The replay went another way than the run: it asks for answer {self._next + 1}, and "
@@ -44,6 +60,4 @@ class ReplayModel:
             )
         completion = self._recorded[self._next]
         self._next += 1
-        if on_text and completion.answers:
-            on_text(completion.answers[0].text)
         return completion

@@ -1,13 +1,16 @@
 """Adapters to sandbox backends, one file each, behind one Protocol; and the choice between them."""
 
+import shutil
+from collections.abc import Iterator
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
 
 from codeact.errors import SandboxUnavailable, SettingsError
-from codeact.sandboxes import bubblewrap, cgroups, engine, layout
+from codeact.sandboxes import bubblewrap, cgroups, diagnosis, engine, layout
 from codeact.sandboxes.base import Sandbox, SandboxSpec
+from codeact.sandboxes.diagnosis import Advice
 from codeact.sandboxes.interpreter import describe_interpreter, find_interpreter, find_own
 from codeact.settings import Settings
 
@@ -18,7 +21,7 @@ BACKENDS = ("auto", "docker", "bubblewrap")
 
 @dataclass(frozen=True)
 class BackendStatus:
-    """Whether a backend works here; if not, why, and the one command that mends it."""
+    """Whether a backend, or what it stands on, works here; if not, why, and the one command that mends it."""
 
     name: str
     usable: bool
@@ -35,7 +38,7 @@ def open_sandbox(spec: SandboxSpec, backend: str) -> AbstractAsyncContextManager
     """
     if backend not in BACKENDS:
         raise SettingsError(f"There is no sandbox named {backend!r}. There are: {', '.join(BACKENDS)}.")
-    if backend == "docker" or (backend == "auto" and (spec.image or not _docker_trouble())):
+    if backend == "docker" or (backend == "auto" and (spec.image or spec.runtime or _docker_serves(spec))):
         if reason := engine.trouble():
             raise SandboxUnavailable(f"{reason} Or use the other sandbox: --sandbox bubblewrap")
         opened: AbstractAsyncContextManager[Sandbox] = _docker().open_docker(spec)
@@ -43,13 +46,33 @@ def open_sandbox(spec: SandboxSpec, backend: str) -> AbstractAsyncContextManager
     return bubblewrap.open_bubblewrap(spec)
 
 
-def probe() -> tuple[BackendStatus, ...]:
-    """Try each backend."""
-    no_docker, no_bubblewrap = _docker_trouble(), bubblewrap.probe()
-    return (
-        BackendStatus("docker", not no_docker, no_docker or f"works, at {engine.address()}", engine.START),
-        BackendStatus("bubblewrap", not no_bubblewrap, no_bubblewrap or "works", bubblewrap.REMEDY),
-    )
+def probe(settings: Settings) -> tuple[BackendStatus, ...]:
+    """Try each backend, and tell what is to be known of each."""
+    return (*_probe_docker(settings), *_probe_bubblewrap())
+
+
+def _probe_docker(settings: Settings) -> Iterator[BackendStatus]:
+    if reason := _docker_trouble():
+        what, _, remedy = reason.rpartition(": ")
+        yield BackendStatus("sandbox docker", usable=False, detail=reason, remedy=remedy if what else "")
+        return
+    found = _docker().advise(settings)
+    in_the_way = [advice for advice in found if advice.remedy and advice.name in ("engine files", "engine runtime")]
+    detail = f"{'answers' if in_the_way else 'works'}, at {engine.address()}"
+    yield BackendStatus("sandbox docker", not in_the_way, detail, in_the_way[0].remedy if in_the_way else "")
+    yield from map(_status, found)
+
+
+def _probe_bubblewrap() -> Iterator[BackendStatus]:
+    reason, blocked = bubblewrap.probe(), diagnosis.blocked_namespaces()
+    remedy = blocked[1] if blocked and shutil.which("bwrap") else bubblewrap.REMEDY
+    yield BackendStatus("sandbox bubblewrap", not reason, reason or "works", remedy)
+    if not reason or blocked:
+        yield from map(_status, diagnosis.of_kernel())
+
+
+def _status(advice: Advice) -> BackendStatus:
+    return BackendStatus(advice.name, not advice.remedy, advice.detail, advice.remedy)
 
 
 def sweep(settings: Settings) -> None:
@@ -61,6 +84,11 @@ def sweep(settings: Settings) -> None:
         pid = folder.name.split("-")[-2]
         if not Path(f"/proc/{pid}").exists():
             layout.discard(folder)
+
+
+def _docker_serves(spec: SandboxSpec) -> bool:
+    """Whether Docker can make this sandbox without an image."""
+    return not _docker_trouble() and _docker().shares_files(spec)
 
 
 def _docker_trouble() -> str:

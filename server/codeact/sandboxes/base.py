@@ -44,6 +44,7 @@ class SandboxSpec:
         interpreter: the Python for the worker, actions and tests; None means the image's.
         limits: what the sandbox may use.
         image: Docker image to use instead of the machine's own `/usr`; empty for none.
+        runtime: the engine's runtime to use instead of its default one (docker only).
         state: folder for what the host must keep while the sandbox lives.
     """
 
@@ -53,6 +54,7 @@ class SandboxSpec:
     interpreter: Interpreter | None
     limits: Limits
     image: str = ""
+    runtime: str = ""
     state: Path
 
 

@@ -71,7 +71,7 @@ async def open_bubblewrap(spec: SandboxSpec) -> AsyncIterator[Sandbox]:
         try:
             channel = _connect(process)
             ready = await channel.greet(START_SECONDS)
-            facts = layout.describe("bubblewrap", spec, str(ready.get("python", "")))
+            facts = layout.describe("bubblewrap", spec, ready)
             yield BubblewrapSandbox(channel, str(spec.interpreter.executable), facts)
         finally:
             await _end(process)
@@ -156,7 +156,7 @@ def _bwrap(spec: SandboxSpec, base: Path, files: Mapping[str, int], *, is_root: 
     arguments += ["--clearenv"]
     for name, value in layout.environment(spec.interpreter).items():
         arguments += ["--setenv", name, value]
-    arguments += ["--chdir", str(spec.workspace), "--remount-ro", "/", "--"]
+    arguments += ["--chdir", str(spec.workspace), "--remount-ro", "/dev", "--remount-ro", "/", "--"]
     return [*arguments, str(spec.interpreter.executable), "-I", "-S", "-B", layout.WORKER, layout.worker_config(spec)]
 
 

@@ -18,21 +18,25 @@ from typing import Any
 
 from docker import APIClient
 from docker.context import ContextAPI
-from docker.errors import DockerException
+from docker.errors import APIError, DockerException, ImageNotFound
 from docker.types import DriverConfig, LogConfig, Mount, Ulimit
 from docker.utils import kwargs_from_env
 from requests.exceptions import RequestException
 
 from codeact.errors import SandboxDied, SandboxUnavailable
 from codeact.processes import is_alive, process_identity
-from codeact.sandboxes import base_image, engine, layout
+from codeact.sandboxes import base_image, diagnosis, engine, layout, remote, sharing
 from codeact.sandboxes.attached import Attached
 from codeact.sandboxes.base import Sandbox, SandboxSpec, sandbox_user
 from codeact.sandboxes.channel import Channel
+from codeact.sandboxes.diagnosis import Advice
+from codeact.sandboxes.engine_facts import EngineFacts, read_facts
+from codeact.sandboxes.sharing import LABEL, OWNER
+from codeact.sandboxes.tunnel import open_tunnel
+from codeact.settings import Settings
 
 START_SECONDS = 30.0
 CALL_SECONDS = 60
-LABEL, OWNER = "codeact", "codeact.owner"
 SCRATCH = ("/tmp", "/dev/shm")  # noqa: S108 - the sandbox's own
 INODES = 200_000
 
@@ -61,9 +65,8 @@ async def open_docker(spec: SandboxSpec) -> AsyncIterator[Sandbox]:
         SandboxUnavailable: no engine answers, or it cannot run this.
     """
     layout.check_workspace(spec.workspace)
-    await asyncio.to_thread(connect)
-    with _layers(spec) as layers:
-        starting = asyncio.create_task(asyncio.to_thread(_create, spec, layers))
+    async with _placed(spec) as mounts:
+        starting = asyncio.create_task(asyncio.to_thread(_create, spec, mounts))
         try:
             container = await asyncio.shield(starting)
         except asyncio.CancelledError:  # a thread cannot be cancelled, and what it makes must not stay
@@ -72,11 +75,11 @@ async def open_docker(spec: SandboxSpec) -> AsyncIterator[Sandbox]:
             raise
         streams: Attached | None = None
         try:
-            with translated("start the sandbox"):
+            with translated("start the sandbox"), _about_image(spec):
                 streams = Attached(await asyncio.to_thread(_attach_and_start, container))
             channel = Channel(streams.reader, streams.send, streams.why)
             ready = await _greet(channel, spec)
-            facts = layout.describe("docker", spec, str(ready.get("python", "")))
+            facts = layout.describe("docker", spec, ready)
             yield DockerSandbox(channel, _python(spec), facts)
         finally:
             if streams:
@@ -95,6 +98,8 @@ def connect() -> APIClient:
         raise SandboxUnavailable(reason)
     host = engine.address()
     with translated(f"connect to {host}"):
+        if host.startswith("ssh://"):
+            return APIClient(base_url=open_tunnel(host), timeout=CALL_SECONDS, version="auto")
         if os.environ.get("DOCKER_HOST"):
             return APIClient(timeout=CALL_SECONDS, version="auto", **kwargs_from_env())
         context = ContextAPI.get_context(engine.context())
@@ -124,22 +129,35 @@ def probe() -> str:
 
 
 def sweep() -> None:
-    """Remove containers whose server is gone. Most have ended with its connection; a stopped engine may keep some."""
+    """Remove containers and volumes of servers that are gone. Most went with the connection, unless the engine stopped."""
     try:
         client = connect()
         with translated("list containers"):
             found = client.containers(all=True, filters={"label": LABEL})
+            volumes = client.volumes(filters={"label": OWNER})["Volumes"] or []
     except SandboxUnavailable:
         return
     for container in found:
         if not is_alive(container["Labels"].get(OWNER, "")):
             _remove(container["Id"])
+            with contextlib.suppress(SandboxUnavailable), translated("wait for a container's removal"):
+                client.wait(container["Id"], timeout=CALL_SECONDS, condition="removed")  # it may have begun before
+    for volume in volumes:
+        if not is_alive(volume["Labels"].get(OWNER, "")):
+            remote.discard(client, volume["Name"])
 
 
 async def _greet(channel: Channel, spec: SandboxSpec) -> Mapping[str, Any]:
-    try:
+    with _about_image(spec):
         return await channel.greet(START_SECONDS)
-    except SandboxDied as error:
+
+
+@contextmanager
+def _about_image(spec: SandboxSpec) -> Iterator[None]:
+    """A sandbox that does not come up has an image that cannot run it, if it has one of the developer's."""
+    try:
+        yield
+    except (SandboxDied, APIError) as error:
         if spec.image:
             raise SandboxUnavailable(
                 f"The image {spec.image} cannot run the sandbox: it needs Python 3.9 or newer as python3. {error}"
@@ -147,14 +165,61 @@ async def _greet(channel: Channel, spec: SandboxSpec) -> Mapping[str, Any]:
         raise
 
 
-def _create(spec: SandboxSpec, layers: Path) -> str:
+@asynccontextmanager
+async def _placed(spec: SandboxSpec) -> AsyncIterator[list[Mount]]:
+    """What the container mounts, bound from this machine or sent to where the engine is; removed afterwards."""
+    if await asyncio.to_thread(shares_files, spec):
+        with _layers(spec) as layers:
+            yield _mounts(spec, layers)
+        return
+    volume = f"codeact-{spec.run}-{os.getpid()}-{os.urandom(4).hex()}"
+    sending = asyncio.create_task(asyncio.to_thread(_send, spec, volume))
+    try:
+        yield list((await asyncio.shield(sending)).mounts)
+    finally:
+        await asyncio.wait([sending])  # a thread cannot be cancelled, and what it makes must not stay
+        with contextlib.suppress(SandboxUnavailable), translated("remove a volume"):
+            await asyncio.to_thread(remote.discard, connect(), volume)
+
+
+def _send(spec: SandboxSpec, volume: str) -> remote.Placed:
+    with translated("send the snapshot to the engine"):
+        return remote.place(connect(), spec, volume)
+
+
+def shares_files(spec: SandboxSpec) -> bool:
+    """Whether the engine can bind this machine's files."""
+    with translated("say whether it shares this machine's files"):
+        return sharing.shares_files(connect(), facts(), spec.state)
+
+
+@cache
+def facts() -> EngineFacts:
+    """What the engine is."""
+    with translated("say what it is"):
+        return read_facts(connect().info(), connect().version(api_version=False))
+
+
+def advise(settings: Settings) -> tuple[Advice, ...]:
+    """What there is to know of the engine, which answers.
+
+    Raises:
+        SandboxUnavailable: it does no more.
+    """
+    with translated("say whether it shares this machine's files"):
+        shares = sharing.shares_files(connect(), facts(), settings.state / "sandboxes")
+    return tuple(diagnosis.of_engine(facts(), settings.sandbox, shares=shares))
+
+
+def _create(spec: SandboxSpec, mounts: list[Mount]) -> str:
     """Make the container, and return its id."""
     client = connect()
     if not spec.image:
         with translated("import the sandbox's empty image"):
             base_image.ensure(client)
     command = [_python(spec), "-I", "-S", "-B", layout.WORKER, layout.worker_config(spec, layout.UPPER)]
-    with translated(f"make a container{f' of {spec.image}' if spec.image else ''}"):
+    what = f"make a container{f' of {spec.image}' if spec.image else ''}"
+    with translated(what), _explained(spec):
         container = client.create_container(
             image=spec.image or base_image.tag(),
             command=command[1:],
@@ -165,9 +230,28 @@ def _create(spec: SandboxSpec, layers: Path) -> str:
             hostname="sandbox",
             stdin_open=True,
             labels={LABEL: spec.run, OWNER: process_identity(os.getpid())},
-            host_config=client.create_host_config(mounts=_mounts(spec, layers), tmpfs=_tmpfs(spec), **_walls(spec)),
+            host_config=client.create_host_config(mounts=mounts, tmpfs=_tmpfs(spec), **_walls(spec)),
         )
     return str(container["Id"])
+
+
+@contextmanager
+def _explained(spec: SandboxSpec) -> Iterator[None]:
+    """Says what to do about the two things that a setting names and an engine may not have."""
+    try:
+        yield
+    except ImageNotFound:
+        raise SandboxUnavailable(
+            f"The Docker engine at {engine.address()} does not have the image {spec.image}. "
+            f"Get it there: docker pull {spec.image}"
+        ) from None
+    except APIError as error:
+        if spec.runtime and "runtime" in str(error.explanation):
+            known = ", ".join(facts().runtimes)
+            raise SandboxUnavailable(
+                f"The Docker engine has no runtime {spec.runtime!r} (sandbox.runtime). It has: {known}."
+            ) from None
+        raise
 
 
 def _walls(spec: SandboxSpec) -> dict[str, Any]:
@@ -176,7 +260,7 @@ def _walls(spec: SandboxSpec) -> dict[str, Any]:
         "network_mode": "none",
         "read_only": True,
         "cap_drop": ["ALL"],
-        "security_opt": ["no-new-privileges"],
+        "security_opt": ["no-new-privileges", *(["label=disable"] if "selinux" in facts().security else [])],
         "mem_limit": limits.memory_bytes,
         "memswap_limit": limits.memory_bytes,
         "pids_limit": limits.processes + 1,  # and the Worker
@@ -184,6 +268,7 @@ def _walls(spec: SandboxSpec) -> dict[str, Any]:
         "ulimits": [Ulimit(name="core", soft=0, hard=0)],
         "log_config": LogConfig(type="none"),  # else the engine would keep all output on the host's disk
         "auto_remove": True,
+        "runtime": spec.runtime or None,
     }
 
 

@@ -7,6 +7,7 @@ import json
 import os
 import socket
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from codeact.errors import SandboxUnavailable
 
@@ -21,7 +22,9 @@ def trouble() -> str:
         host = address()
     except SandboxUnavailable as error:
         return str(error)
-    return _try_socket(host.removeprefix("unix://")) if host.startswith("unix://") else ""
+    if host.startswith("unix://"):
+        return _try_socket(host.removeprefix("unix://"))
+    return _try_tcp(host) if host.startswith(("tcp://", "http://", "https://")) else ""
 
 
 def address() -> str:
@@ -57,8 +60,32 @@ def _try_socket(path: str) -> str:
             "sudo usermod -aG docker $USER"
         )
     except OSError:
-        return f"Docker is not running: nothing answers at {path}. {START}"
+        return f"Docker is not running: nothing answers at {path}. {_how_to_start(path)}"
     return ""
+
+
+def _try_tcp(host: str) -> str:
+    where = urlsplit(host)
+    try:
+        with socket.create_connection((where.hostname or "", where.port or 2375), CONNECT_SECONDS):
+            return ""
+    except (OSError, ValueError):
+        return f"Docker does not answer at {host}. Start it there, or choose another: unset DOCKER_HOST"
+
+
+def _how_to_start(path: str) -> str:
+    """The command that starts what belongs to a socket, or that chooses another engine which answers."""
+    for name in ("docker.sock", "podman/podman.sock"):
+        other = Path(os.environ.get("XDG_RUNTIME_DIR") or f"/run/user/{os.getuid()}") / name
+        if str(other) != path and other.is_socket():
+            return f"Another engine has a socket: export DOCKER_HOST=unix://{other}"
+    if "podman" in path:
+        return "Start it: systemctl --user start podman.socket"
+    if "/.docker/desktop/" in path:
+        return "Start Docker Desktop: systemctl --user start docker-desktop"
+    if path.startswith("/run/user/"):
+        return "Start it: systemctl --user start docker"
+    return START
 
 
 def context() -> str:

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from functools import cache
 from pathlib import Path, PurePosixPath
+from typing import Any
 
 import codeact_sandbox
 from codeact.errors import SandboxUnavailable
@@ -109,12 +110,14 @@ def worker_config(spec: SandboxSpec, upper: str = "") -> str:
     )
 
 
-def describe(name: str, spec: SandboxSpec, python_version: str) -> dict[str, str]:
-    """Facts about a sandbox for the evidence."""
+def describe(name: str, spec: SandboxSpec, ready: Mapping[str, Any]) -> dict[str, str]:
+    """Facts about a sandbox for the evidence; `ready` is the Worker's greeting."""
     limits = spec.limits
+    missing = {"missing walls": str(ready["note"])[:400]} if ready.get("note") else {}
     return {
+        **missing,
         "sandbox": name,
-        "python": python_version,
+        "python": str(ready.get("python", "")),
         "image": spec.image or "this machine's",
         "limits": f"{limits.memory_bytes >> 20} MiB, {limits.cpus:g} CPUs, {limits.processes} processes",
     }
