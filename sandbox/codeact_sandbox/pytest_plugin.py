@@ -4,8 +4,8 @@ It changes two things about how tests run. A test, or the import of a test file,
 CODEACT_TEST_TIMEOUT seconds is ended (`clock`). And options of the workspace's configuration that would hide results
 are switched off (`settle`). PYTEST_DONT_REWRITE: there are no assert statements here, and rewriting takes time.
 
-Other variables: CODEACT_TRACE=1 records the functions that each test calls; CODEACT_SELECT, a JSON list, keeps only the
-tests that its names mean; CODEACT_DONE_0, CODEACT_DONE_1, ... leave out the tests whose digests they hold.
+Other variables: CODEACT_TRACE=1 records what each test runs of the workspace; CODEACT_SELECT, a JSON list, keeps only
+the tests that its names mean; CODEACT_DONE_0, CODEACT_DONE_1, ... leave out the tests whose digests they hold.
 """
 
 from __future__ import annotations
@@ -20,11 +20,13 @@ from typing import Any, Iterator
 
 import pytest
 
-from codeact_sandbox.calls import Calls
 from codeact_sandbox.clock import Clock, TimedOut
 from codeact_sandbox.places import MAX_MESSAGE, Places, explain, shorten, whole_id
+from codeact_sandbox.tracing import Trace, shared
 
 CHUNK = 500  # node ids in one line
+MAX_FILES = 200  # of which lines are told, for one test
+MAX_LINES = 10_000  # of one file
 DIGEST = 12  # hexadecimal digits that stand for a node id
 SUBTESTS = ("SubTestReport", "SubtestReport")
 
@@ -88,7 +90,9 @@ class Reporter:
         self.root = os.getcwd()
         self.places = Places(self.root)
         self.clock = Clock(float(os.environ.get("CODEACT_TEST_TIMEOUT", "0")), descriptor)
-        self.calls = Calls(self.places.inside) if os.environ.get("CODEACT_TRACE") == "1" else None
+        self.trace = Trace(self.places.inside) if os.environ.get("CODEACT_TRACE") == "1" else None
+        self.tracing: Any = self.trace or contextlib.nullcontext()
+        self.ran: dict[int, dict[str, set[int]]] = {}
         self.parts: dict[str, Any] = {}
         self.details: dict[str, Any] = {}
         self.is_cut = False
@@ -168,35 +172,51 @@ class Reporter:
     def pytest_runtest_protocol(self, item: pytest.Item) -> Iterator[None]:
         """Around one test: its clock, and its result at the end."""
         self.parts = {"outcome": "passed", "seconds": 0.0, "message": "", "text": "", "frames": [], "phase": ""}
-        if self.calls is not None:
-            self.calls.found = []
+        if self.trace is not None:
+            self.trace.begin()
         self._tell("start", id=self._id(item))
         self.clock.wind()
         outcome: Any = yield
         if outcome.excinfo is not None and self.parts["outcome"] == "passed":  # it ends the whole session
             self.parts.update(self._describe(outcome.excinfo[1]), outcome="failed", phase="call")
-        self._tell("result", id=self._id(item), called=self.calls.found if self.calls else [], **self.parts)
+        called = self._tell_lines(item, self.trace) if self.trace else []
+        self._tell("result", id=self._id(item), called=called, **self.parts)
+
+    def _tell_lines(self, item: pytest.Item, trace: Trace) -> list[dict[str, Any]]:
+        """Tell which lines a test ran, with those of the fixtures that it shares; the functions that it called."""
+        for lines in shared(item, self.ran):
+            trace.add(lines)
+        for path, numbers in list(trace.lines.items())[:MAX_FILES]:
+            self._tell("lines", id=self._id(item), path=path, lines=sorted(numbers)[:MAX_LINES])
+        return trace.called
+
+    @pytest.hookimpl(hookwrapper=True, tryfirst=True)
+    def pytest_fixture_setup(self, fixturedef: pytest.FixtureDef[Any]) -> Iterator[None]:
+        """What a fixture of several tests runs, each of them has run."""
+        if self.trace is None or fixturedef.scope == "function":
+            yield
+            return
+        before = self.trace.divert()
+        yield
+        self.ran[id(fixturedef)] = self.trace.divert()
+        self.trace.add(before)
 
     @pytest.hookimpl(hookwrapper=True, tryfirst=True)
     def pytest_runtest_setup(self) -> Iterator[None]:
         """The first phase of a test."""
-        with self.clock:
+        with self.clock, self.tracing:
             yield
 
     @pytest.hookimpl(hookwrapper=True, tryfirst=True)
     def pytest_runtest_call(self) -> Iterator[None]:
         """The test itself."""
-        if self.calls is not None:
-            self.calls.start()
-        with self.clock:
+        with self.clock, self.tracing:
             yield
-        if self.calls is not None:
-            self.calls.stop()
 
     @pytest.hookimpl(hookwrapper=True, tryfirst=True)
     def pytest_runtest_teardown(self) -> Iterator[None]:
         """The last phase of a test."""
-        with self.clock:
+        with self.clock, self.tracing:
             yield
 
     @pytest.hookimpl(hookwrapper=True, tryfirst=True)

@@ -5,6 +5,7 @@ Run inside the sandbox as a program of its own, `trials.py FILE`. The file is a 
 - `trials`: what to try, each with `path`, `start`, `stop` and `text`, an edit of the file's bytes, and `wanted`, the
   places of the targets that it has to mend to be good;
 - `targets`: node ids of failing tests. A trial whose first target does not pass is over;
+- `first`: node ids of tests that run before them;
 - `beside`: node ids that must pass too. A trial that breaks one of them is over;
 - `seconds`: how much processor time one trial may take; `budget`: how much all of them; so a busy machine tries as
   many as an idle one. `enough`: after how many good ones to stop.
@@ -150,7 +151,7 @@ def _run_all(wanted: dict[str, Any]) -> Iterator[tuple[int, dict[str, Any]]]:
 
 
 def _arguments(wanted: dict[str, Any]) -> list[str]:
-    return [*OPTIONS, *wanted["targets"], *wanted["beside"]]
+    return [*OPTIONS, *wanted["first"], *wanted["targets"], *wanted["beside"]]
 
 
 def _prepare(arguments: list[str]) -> Any:  # noqa: ANN401 - pytest's own type is private

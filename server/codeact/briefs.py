@@ -6,7 +6,8 @@ to, since what has been read once need not be read again.
 
 from collections.abc import Sequence
 
-from codeact.facts import Definition, Facts
+from codeact.definitions import Definition
+from codeact.facts import Facts
 from codeact.prompts import fill
 from codeact.trajectory import Message, Observation, TestReport, TestResult
 

@@ -88,12 +88,7 @@ def make_parser() -> argparse.ArgumentParser:
     clean = commands.add_parser("clean", parents=[common], help="remove old runs and their snapshots")
     clean.add_argument("--days", type=float, default=30, metavar="N", help="older than this (default: 30)")
     clean.set_defaults(command="keepsakes:clean")
-    apply = commands.add_parser("apply", parents=[common], help="accept a proposal: write it to your files")
-    apply.add_argument("run", metavar="RUN", nargs="?", default="last", help=RUN_HELP)
-    apply.add_argument("--only", action="append", default=[], metavar="HUNK", help="a path or path#n; proven anew")
-    apply.add_argument("--unproven", action="store_true", help="accept it although nothing proves it")
-    apply.set_defaults(command="commands:apply")
-
+    _add_apply(commands, common)
     prepare = commands.add_parser(
         "prepare", parents=[common], help="install what the workspace asks for, apart from it (needs the network)"
     )
@@ -111,6 +106,15 @@ def make_parser() -> argparse.ArgumentParser:
     lsp.add_argument("--tcp", metavar="HOST:PORT", default="", help="listen there instead, for development")
     lsp.set_defaults(command="lsp:main")
     return parser
+
+
+def _add_apply(commands: Any, common: argparse.ArgumentParser) -> None:  # noqa: ANN401 - argparse does not name it
+    apply = commands.add_parser("apply", parents=[common], help="accept a proposal: write it to your files")
+    apply.add_argument("run", metavar="RUN", nargs="?", default="last", help=RUN_HELP)
+    apply.add_argument("--only", action="append", default=[], metavar="HUNK", help="a path or path#n; proven anew")
+    apply.add_argument("--group", action="append", type=int, default=[], metavar="N", help="what mends one cause")
+    apply.add_argument("--unproven", action="store_true", help="accept it although nothing proves it")
+    apply.set_defaults(command="commands:apply")
 
 
 def _common_options() -> argparse.ArgumentParser:

@@ -17,6 +17,7 @@ from codeact.doctor import examine, is_ready
 from codeact.errors import ApplyError, SettingsError
 from codeact.events import StepTaken
 from codeact.evidence import Applied, Evidence, Proposal
+from codeact.grouping import with_needs
 from codeact.journal import find_run, list_runs, open_journal, read_journal
 from codeact.models.pull import PullProgress, installed_models, pull_model
 from codeact.preparing import offer_to_prepare
@@ -76,7 +77,7 @@ def show(options: Namespace, settings: Settings, terminal: Terminal) -> int:
                     terminal.show(started)
             case "step":
                 terminal.show(StepTaken(step=value))  # type: ignore[arg-type]  # the kind says which class it is
-            case "snapshot" | "tests" | "chosen" | "ended":
+            case "snapshot" | "tests" | "triaged" | "localised" | "chosen" | "ended":
                 terminal.show(value)  # type: ignore[arg-type]
             case "evidence" if isinstance(value, Evidence):
                 terminal.show_evidence(value)
@@ -105,14 +106,15 @@ def diff(options: Namespace, settings: Settings, terminal: Terminal) -> int:
 
 
 def apply(options: Namespace, settings: Settings, terminal: Terminal) -> int:
-    """Accept a proposal, or some of its hunks; what was not proven as it is now is proven first."""
+    """Accept a proposal, or some of its hunks or groups; what was not proven as it is now is proven first."""
     run, proposal = _proposal(options, settings)
     target = _workspace_of(settings, run)
     evidence, chosen = proposal.evidence, proposal
     if not proposal.patches and options.unproven:
         chosen = separate(proposal) or proposal
-    if options.only:
-        chosen = select(proposal, options.only)
+    only = [*options.only, *with_needs(proposal, options.group)]
+    if only:
+        chosen = select(proposal, only)
     plan = plan_apply(target, chosen)
     if not (plan.changes or plan.conflicts):
         terminal.say("Nothing to apply: your files are as proposed already.")
@@ -120,9 +122,9 @@ def apply(options: Namespace, settings: Settings, terminal: Terminal) -> int:
         return OK
     if plan.conflicts:
         raise ApplyError("The files have moved on since the snapshot. " + " ".join(plan.conflicts))
-    if options.only or plan.needs_proof:
+    if only or plan.needs_proof:
         terminal.say("Not what was proven: proving it in a fresh sandbox first.")
-        evidence = run_to_end(prove_plan(target, proposal, plan, part=bool(options.only)))
+        evidence = run_to_end(prove_plan(target, proposal, plan, part=bool(only)))
         terminal.show_evidence(evidence)
     if not (evidence and evidence.verified) and not options.unproven:
         how = f"codeact apply {run} --unproven"

@@ -7,6 +7,7 @@ Every event is a frozen dataclass; `wire` turns it into JSON. The names below ar
 from dataclasses import dataclass
 from typing import Literal
 
+from codeact.diagnosis import Diagnosis, Suspect
 from codeact.evidence import Evidence, Proposal
 from codeact.trajectory import Artifact, Completion, Message, Rejected, Sampling, Step, Task, TestReport, Usage
 
@@ -51,6 +52,21 @@ class TestsRan:
 
     phase: Literal["before", "proof-before", "proof-after", "check"]
     report: TestReport
+
+
+@dataclass(frozen=True, kw_only=True)
+class Triaged:
+    """What kind of failure each failing test is; nothing has been tried yet."""
+
+    diagnoses: tuple[Diagnosis, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Localised:
+    """Where the cause of a failing test may be, likeliest first."""
+
+    target: str
+    suspects: tuple[Suspect, ...]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -126,5 +142,15 @@ class RunEnded:
 
 
 Event = (
-    RunStarted | Progress | SnapshotTaken | TestsRan | ModelChosen | ModelText | ModelAnswered | StepTaken | RunEnded
+    RunStarted
+    | Progress
+    | SnapshotTaken
+    | TestsRan
+    | Triaged
+    | Localised
+    | ModelChosen
+    | ModelText
+    | ModelAnswered
+    | StepTaken
+    | RunEnded
 )

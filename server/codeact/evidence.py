@@ -77,6 +77,7 @@ class Evidence:
         proven_at: when, as ISO 8601 in UTC.
         verified: whether all promises hold.
         reasons: why not, one sentence each.
+        repeats: for flaky targets, how often in a row each had to pass.
     """
 
     snapshot: str
@@ -92,6 +93,24 @@ class Evidence:
     proven_at: str = ""
     verified: bool = False
     reasons: tuple[str, ...] = ()
+    repeats: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Group:
+    """The part of a proposal that goes back to one cause.
+
+    Attributes:
+        number: names it within the proposal, from 1 on.
+        tests: node ids of the tests that it mends.
+        hunks: ids of its hunks, or the path of a patch that has none.
+        needs: numbers of groups without which it does not hold.
+    """
+
+    number: int
+    tests: tuple[str, ...]
+    hunks: tuple[str, ...]
+    needs: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -104,6 +123,7 @@ class Proposal:
         patches: what is proposed, by path.
         evidence: its proof; None if none was tried.
         unproven: patches of tests and test configuration. No proof covers them: they are offered separately.
+        groups: its parts by cause, each proven by itself with what it needs; none if there is one cause.
     """
 
     run: str
@@ -111,6 +131,7 @@ class Proposal:
     patches: tuple[Patch, ...]
     evidence: Evidence | None = None
     unproven: tuple[Patch, ...] = ()
+    groups: tuple[Group, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,39 +1,21 @@
 """What a good engineer would look at first: the failing assertion with its values, and the code it went through.
 
-Everything here is read from the snapshot and from the test report; nothing runs. The order of `Facts.suspects` is a
-first guess at where the fault is: functions of the traceback from the inside out, then functions that the tests called.
+Everything here is read from the snapshot, from test reports and from what tests ran; nothing runs. The order of
+`Facts.suspects` is where the fault likely is, after `localise`.
 """
 
 import ast
 import posixpath
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 
+from codeact.definitions import Definition, first_line, functions
+from codeact.diagnosis import Suspect
+from codeact.localise import UNCHANGED, UNKNOWN, Heat, ReadSource, Spectrum, rank
 from codeact.trajectory import Frame, TestResult
-
-ReadSource = Callable[[str], str | None]
 
 MAX_TEST_LINES = 40
 MAX_ERROR_LINES = 12
-
-
-@dataclass(frozen=True)
-class Definition:
-    """A function, method, class or module of the workspace, as the snapshot has it.
-
-    Attributes:
-        path: the file.
-        name: `f`, `Class.method`, or empty for a whole module.
-        line: first line, 1-based, decorators included.
-        source: its lines, as they are in the file.
-        constants: assignments of the module that it uses, as they are in the file.
-    """
-
-    path: str
-    name: str
-    line: int
-    source: str
-    constants: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -46,7 +28,9 @@ class Facts:
         error: what pytest says is wrong, with values.
         trail: one line for each place in the workspace that the traceback goes through.
         suspects: the definitions worth reading, likeliest first.
-        heat: how suspicious each line is, by path and 1-based line, 0 to 1; empty if nothing is known of lines.
+        scores: how suspicious each of them is, 0 to 1.
+        heat: how suspicious each line is that the test ran, by path and 1-based line, 0 to 1. A line that the test did
+            not run is missing; a statement of several lines has the same heat on all of them.
     """
 
     target: TestResult
@@ -54,81 +38,47 @@ class Facts:
     error: str
     trail: tuple[str, ...]
     suspects: tuple[Definition, ...]
+    scores: tuple[float, ...] = ()
     heat: Mapping[tuple[str, int], float] = field(default_factory=dict)
 
+    def hottest(self) -> tuple[Suspect, ...]:
+        """The suspects, each with its most suspicious line."""
+        found = []
+        for definition, score in zip(self.suspects, self.scores, strict=True):
+            lines = range(definition.line, definition.last + 1)
+            line = max(lines, key=lambda line: self.heat.get((definition.path, line), 0.0), default=definition.line)
+            found.append(Suspect(path=definition.path, line=line, name=definition.name, score=score))
+        return tuple(found)
 
-def collect_facts(target: TestResult, read: ReadSource, is_test: Callable[[str], bool]) -> Facts:
+
+def collect_facts(
+    target: TestResult,
+    read: ReadSource,
+    is_test: Callable[[str], bool],
+    spectrum: Spectrum = UNKNOWN,
+    changed: Heat = UNCHANGED,
+) -> Facts:
     """Gather the facts of one failing test.
 
     Args:
         target: its result, traced if possible.
         read: gives the text of a file of the snapshot, None if there is none.
         is_test: tells whether a path holds tests, which are never suspects.
+        spectrum: the lines that it and other tests ran, as far as they are known.
+        changed: how lately lines have changed, 0 to 1.
     """
     path, _, name = target.node_id.partition("::")
-    places = [frame for frame in reversed(target.frames) if not is_test(frame.path)]
-    places += [frame for frame in target.called if not is_test(frame.path)]
-    suspects = _unique(_definition_at(frame, read) for frame in places)
-    if not suspects:
-        suspects = tuple(_imported_modules(path, read, is_test))
+    ranked, heat = rank(target, spectrum, changed, read, is_test)
+    modules = () if ranked else tuple(_imported_modules(path, read, is_test))
     return Facts(
         target=target,
         test_source=_test_source(read(path) or "", name),
         error=_error_lines(target),
         trail=tuple(_describe(frame) for frame in target.frames),
-        suspects=suspects,
+        suspects=tuple(definition for definition, _ in ranked) or modules,
+        scores=tuple(score for _, score in ranked) or tuple(0.0 for _ in modules),
+        heat=heat,
     )
-
-
-def find_definition(path: str, source: str, line: int) -> Definition | None:
-    """The outermost function, or method, that has `line`; None if it is not inside one or `source` does not parse."""
-    try:
-        tree = ast.parse(source)
-    except (SyntaxError, ValueError):
-        return None
-    for name, node in _functions(tree.body, ""):
-        first = _first_line(node)
-        if first <= line <= (node.end_lineno or node.lineno):
-            text = "\n".join(source.split("\n")[first - 1 : node.end_lineno])
-            return Definition(path, name, first, text, _constants_used(tree, node, source))
-    return None
-
-
-def _definition_at(frame: Frame, read: ReadSource) -> Definition | None:
-    source = read(frame.path)
-    if source is None:
-        return None
-    return find_definition(frame.path, source, frame.line) or Definition(frame.path, "", 1, source)
-
-
-def _functions(body: Sequence[ast.stmt], prefix: str) -> Iterator[tuple[str, ast.FunctionDef | ast.AsyncFunctionDef]]:
-    for node in body:
-        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
-            yield prefix + node.name, node
-        elif isinstance(node, ast.ClassDef):
-            yield from _functions(node.body, f"{prefix}{node.name}.")
-        else:
-            for part in ("body", "orelse", "finalbody"):
-                yield from _functions(getattr(node, part, []), prefix)
-
-
-def _first_line(node: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
-    return min([node.lineno, *(decorator.lineno for decorator in node.decorator_list)])
-
-
-def _constants_used(tree: ast.Module, node: ast.AST, source: str) -> tuple[str, ...]:
-    used = {name.id for name in ast.walk(node) if isinstance(name, ast.Name)}
-    found = []
-    for statement in tree.body:
-        targets = statement.targets if isinstance(statement, ast.Assign) else [getattr(statement, "target", None)]
-        if any(isinstance(target, ast.Name) and target.id in used for target in targets):
-            found.append(ast.get_source_segment(source, statement) or "")
-    return tuple(found)
-
-
-def _unique(found: Iterator[Definition | None]) -> tuple[Definition, ...]:
-    by_place = {(definition.path, definition.name): definition for definition in found if definition}
-    return tuple(by_place.values())
 
 
 def _imported_modules(path: str, read: ReadSource, is_test: Callable[[str], bool]) -> Iterator[Definition]:
@@ -159,9 +109,9 @@ def _test_source(source: str, name: str) -> str:
         tree = ast.parse(source)
     except (SyntaxError, ValueError):
         return ""
-    for found, node in _functions(tree.body, ""):
+    for found, node in functions(tree.body):
         if found == wanted:
-            lines = source.split("\n")[_first_line(node) - 1 : node.end_lineno]
+            lines = source.split("\n")[first_line(node) - 1 : node.end_lineno]
             gap = ["    ..."] if len(lines) > MAX_TEST_LINES else []
             return "\n".join(lines[:MAX_TEST_LINES] + gap)
     return ""

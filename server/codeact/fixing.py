@@ -1,13 +1,19 @@
 """The fix task: which tests fail, what is known about each, and when a failure counts as mended."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from itertools import accumulate
 
 from codeact.agent import Assignment, Verdict
 from codeact.answers import interpret, quote, shortest_passage
 from codeact.briefs import describe_failures, describe_observation, fix_brief
-from codeact.facts import Definition, Facts, collect_facts
+from codeact.definitions import Definition
+from codeact.diagnosis import Diagnosis, Kind
+from codeact.facts import Facts, collect_facts
+from codeact.grouping import Mended
+from codeact.keeping import find_state
+from codeact.localise import Heat, Spectrum, find_late_lines
 from codeact.minimise import Files, minimise
 from codeact.prompts import fill
 from codeact.protected import protected
@@ -15,9 +21,11 @@ from codeact.sandboxes.base import Sandbox
 from codeact.search import Candidate, Search, Suspected, Tests, try_edits
 from codeact.settings import Limits
 from codeact.smells import smells_of_fix
-from codeact.snapshot import Snapshot, list_files, read_file
-from codeact.targets import is_mended, matching, test_files
-from codeact.testing import Selection, regressions, run_tests
+from codeact.snapshot import Snapshot, list_files, list_versions, read_file
+from codeact.symptoms import Surroundings
+from codeact.targets import is_mended, matching, passes_wanted, test_files
+from codeact.testing import OnLines, Selection, regressions, run_tests
+from codeact.tracing import trace_tests
 from codeact.trajectory import (
     FAILING,
     Action,
@@ -38,6 +46,10 @@ HANGING_SECONDS = 4.0
 TRIAL_SECONDS = 0.3  # of processor time for one edit, beside what its tests take
 MAX_BESIDE = 50
 MAX_RELATED = 10
+MAX_TRACED = 30
+MAX_TRACED_BESIDE = 200
+TRACE_SECONDS = 1.0
+WHEN = (Kind.COLLECTION, Kind.REAL, Kind.ORDER, Kind.ENVIRONMENT, Kind.FLAKY)  # a kind's turn
 SETTLED = (Outcome.PASSED, Outcome.FAILED)
 
 
@@ -63,32 +75,69 @@ class Repair:
     limits: Limits
     before: TestReport
     mended: list[TestResult] = field(default_factory=list)
+    causes: list[Mended] = field(default_factory=list)
     files: dict[str, FileState | None] = field(default_factory=dict)
     rewritten_tests: dict[str, FileState | None] = field(default_factory=dict)
     doubted: "Doubted | None" = None
+    diagnoses: Mapping[str, Diagnosis] = field(default_factory=dict)
     whole: Files | None = None
     forks: bool = True
+    spectrum: Spectrum = Spectrum()
     _ways: dict[str, tuple[Frame, ...]] = field(default_factory=dict)
+    _traced: dict[str, TestResult] = field(default_factory=dict)
+    _traced_files: Files = field(default_factory=dict)
+    _late: dict[str, Heat] = field(default_factory=dict)
 
     def targets(self) -> tuple[TestResult, ...]:
         """What the task asks to mend."""
         return tuple(result for result in matching(self.before, self.task.tests) if result.outcome in FAILING)
+
+    def within_reach(self) -> tuple[TestResult, ...]:
+        """The targets that a change of the code may mend: those that always fail first, flaky ones last."""
+        hopeful = [target for target in self.targets() if self.diagnosis(target).hopeful]
+        return tuple(sorted(hopeful, key=lambda target: WHEN.index(self.diagnosis(target).kind)))
+
+    def diagnosis(self, target: TestResult) -> Diagnosis:
+        """What kind of failure it is; an ordinary one if that was not found out."""
+        return self.diagnoses.get(target.node_id) or Diagnosis(node_id=target.node_id, kind=Kind.REAL)
+
+    def repeats(self) -> dict[str, int]:
+        """How often in a row each flaky target has to pass before it counts as mended."""
+        flaky = [found for found in self.diagnoses.values() if found.kind is Kind.FLAKY]
+        return {found.node_id: passes_wanted(found.rate) for found in flaky}
+
+    def surroundings(self) -> Surroundings:
+        """What a failure is judged by."""
+        return Surroundings(
+            root=str(self.snapshot.workspace),
+            read=self._read,
+            is_test=self.is_protected,
+            is_left_out=lambda path: path not in self._existing and (self.snapshot.workspace / path).exists(),
+        )
 
     def is_protected(self, path: str) -> bool:
         """Whether a path is a test or test configuration, which only the snapshot defines."""
         return protected(path, self._tests, self._existing)
 
     async def facts(self, target: TestResult) -> Facts:
-        """Run a failing test again, traced, with others of its file that fail, and gather what is known about it."""
-        names = (target.node_id, *(other.node_id for other in self._related(target)))
-        report = await self._run(Selection(tests=names, trace=True))
+        """Run failing tests again, traced, and some that pass, and gather what is known about one of them."""
+        if target.node_id not in self._traced or self._traced_files != self.files:
+            await self.trace(target)
+        found = self._traced.get(target.node_id, target)
+        return collect_facts(found, self._read, self.is_protected, self.spectrum, self._changed(found))
+
+    async def trace(self, target: TestResult) -> TestReport:
+        """Trace the failing tests, last one first, then tests that pass; the report, without the latter."""
+        names = self._names_to_trace(target)
+        report, self.spectrum = await trace_tests(self._run, *names)
         if self.forks and not report.failing:  # a fork does not fail where the cold run did
             self.forks = False
-            report = await self._run(Selection(tests=names, trace=True))
-        traced = {result.node_id: result for result in report.failing}
+            report, self.spectrum = await trace_tests(self._run, *names)
+        self._traced_files = dict(self.files)
+        self._traced = {result.node_id: result for result in report.failing}
         for result in report.failing:
             self._ways[result.node_id] = (*result.frames, *result.called)
-        return collect_facts(traced.get(target.node_id, target), self._read, self.is_protected)
+        return report
 
     def assignment(self, facts: Facts, *, compact: bool) -> Assignment:
         """What the agent is told about a target, and how its work is judged."""
@@ -113,7 +162,7 @@ class Repair:
         own = {path: state for path, state in changes.items() if path not in given}
         if own == self.files:
             return Verdict(passed=False, score=-0.5, text=note + "No file of the project was changed by this.")
-        report = await self._run(Selection(tests=(target.node_id,)))
+        report = await self._run_target(target)
         if not is_mended(target, report):
             text = f"{note}The test still fails:\n{describe_failures(report, report.failing)}"
             return Verdict(passed=False, score=_nearness(report), text=text, report=report)
@@ -130,7 +179,9 @@ class Repair:
             text = f"{note}It passes now, but not by working out the answer. {' '.join(map(str, smells))}"
             return Verdict(passed=False, score=0.15, text=text, report=suite)
         self.files = dict(own)
-        self.mended += [result for result in self.targets() if is_mended(result, suite) and result not in self.mended]
+        fresh = [result for result in self.targets() if is_mended(result, suite) and result not in self.mended]
+        self.mended += fresh
+        self.causes.append(Mended(tuple(fresh), self.files))
         return Verdict(passed=True, score=1.0, report=suite)
 
     async def minimise(self) -> Step | None:
@@ -178,7 +229,9 @@ class Repair:
         took = {result.node_id: result.seconds for result in self.before.results if result.outcome in SETTLED}
         usual = sum(took.get(node_id, 0.0) for node_id in (target, *others, *beside))
         patience = min(TRIAL_SECONDS + 2 * usual, self.limits.test_seconds)
-        tests = Tests((target, *others), tuple(beside), self._concerned, patience)
+        first = self.diagnosis(facts.target).after
+        beside = [node_id for node_id in beside if node_id not in first]
+        tests = Tests((target, *others), tuple(beside), self._concerned, patience, first)
         # Edits are places in these bytes, which a byte order mark or another encoding would move.
         await self.sandbox.write({path: _plain(source) for path, source in self.sources(facts).items()})
         try:
@@ -199,6 +252,32 @@ class Repair:
             return None
         seen = replace(observation, tests=verdict.report)
         return Step(number=0, thought=thought, action=action, observation=seen, afresh=True)
+
+    def _names_to_trace(self, target: TestResult) -> tuple[Sequence[str], Sequence[str]]:
+        """The failing tests, and tests that pass: of the same files first, as many as can be run in a moment."""
+        if after := self.diagnosis(target).after:
+            return (*after, target.node_id), ()
+        others = [result.node_id for result in self.targets() if result not in self.mended and result != target]
+        usual = [node_id for node_id in others if node_id not in self._hanging][:MAX_TRACED]
+        failing = (target.node_id,) if target.node_id in self._hanging else (*usual[::-1], target.node_id)
+        paths = {node_id.partition("::")[0] for node_id in failing}
+        passed = [result for result in self.before.results if result.outcome is Outcome.PASSED]
+        passed.sort(key=lambda result: result.node_id.partition("::")[0] not in paths)
+        spent = accumulate(result.seconds for result in passed)
+        beside = [result.node_id for result, until in zip(passed, spent, strict=True) if until < TRACE_SECONDS]
+        return failing, beside[:MAX_TRACED_BESIDE]
+
+    def _changed(self, target: TestResult) -> Heat:
+        """How lately the lines that a test ran have changed, from the developer's repository."""
+        ran = self.spectrum.failing.get(target.node_id, {})
+        paths = [path for path in {**ran, **{frame.path: None for frame in target.frames}} if path not in self._late]
+        versions = list_versions(self.snapshot, paths)
+        for path in paths:
+            self._late[path] = find_late_lines(path, self._read(path) or "", versions.get(path, ()))
+        late = {place: how for heat in self._late.values() for place, how in heat.items()}
+        if self.diagnosis(target).kind is Kind.ORDER:  # something is kept from one test to the next
+            late |= dict.fromkeys((place for path in ran for place in find_state(path, self._read(path) or "")), 1.0)
+        return late
 
     def _tests_beside(self, *targets: TestResult) -> list[str]:
         """The targets, and the tests of their files that passed before and are to pass still."""
@@ -226,13 +305,32 @@ class Repair:
             if any(frame.path == definition.path and definition.line <= frame.line <= last for frame in way)
         )
 
-    async def _run(self, selection: Selection) -> TestReport:
+    async def run_cold(self, names: Sequence[str]) -> TestReport:
+        """Run tests in a new process, in the given order; all tests if there are no names."""
+        return await run_tests(self.sandbox, Selection(tests=tuple(names)), self.limits)
+
+    async def run_warm(self, names: Sequence[str]) -> TestReport:
+        """Run tests in the given order, in a fork if that does the same as a new process."""
+        return await self._run(Selection(tests=tuple(names)))
+
+    async def _run_target(self, target: TestResult) -> TestReport:
+        """Run one test as it failed: after others if it fails after those only, often if it does not always fail."""
+        diagnosis = self.diagnosis(target)
+        if diagnosis.kind is not Kind.FLAKY:
+            return await self._run(Selection(tests=(*diagnosis.after, target.node_id)))
+        for _ in range(passes_wanted(diagnosis.rate)):
+            report = await self.run_cold((target.node_id,))
+            if not is_mended(target, report):
+                break
+        return report
+
+    async def _run(self, selection: Selection, on_lines: OnLines = lambda *_: None) -> TestReport:
         """Run tests; those that hung before, and alone, for a shorter time."""
         limits = self.limits
         if selection.tests and self._hanging.intersection(selection.tests):
             slowest = max((result.seconds for result in self.before.results if result.outcome in SETTLED), default=0.0)
             limits = replace(limits, test_seconds=min(limits.test_seconds, max(HANGING_SECONDS, 3 * slowest)))
-        return await run_tests(self.sandbox, selection, limits, warm=self.forks)
+        return await run_tests(self.sandbox, selection, limits, on_lines=on_lines, warm=self.forks)
 
     async def take_back(self) -> None:
         """Put the view to what has been mended so far, without the failed attempts since."""

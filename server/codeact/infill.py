@@ -10,7 +10,8 @@ import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from codeact.facts import Definition, Facts
+from codeact.definitions import Definition
+from codeact.facts import Facts
 from codeact.models.base import Filler
 from codeact.search import Candidate, Suspected
 from codeact.templates import Edit

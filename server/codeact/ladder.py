@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from codeact.agent import Ending, work
 from codeact.errors import ModelUnavailable
-from codeact.events import ModelAnswered, StepTaken
+from codeact.events import Localised, ModelAnswered, StepTaken
 from codeact.facts import Facts
 from codeact.fixing import Repair
 from codeact.infill import Blank, choose, find_blanks, read_edits, show_gap
@@ -46,6 +46,7 @@ class Ladder:
             return
         self.walk.say(f"looking at {target.node_id}")
         facts = await self.repair.facts(target)
+        self.walk.tell(Localised(target=target.node_id, suspects=facts.hottest()))
         self._found = Search()
         for rung in self._rungs():
             if await self._try(rung, facts):

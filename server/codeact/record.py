@@ -18,7 +18,16 @@ from typing import Any, TypeVar
 from cattrs import Converter
 
 from codeact.errors import JournalError, RunNotFound, WireError
-from codeact.events import ModelAnswered, ModelChosen, RunEnded, RunStarted, SnapshotTaken, TestsRan
+from codeact.events import (
+    Localised,
+    ModelAnswered,
+    ModelChosen,
+    RunEnded,
+    RunStarted,
+    SnapshotTaken,
+    TestsRan,
+    Triaged,
+)
 from codeact.evidence import Applied, Evidence, Proposal
 from codeact.settings import Settings
 from codeact.trajectory import Completion, Step
@@ -52,6 +61,8 @@ KINDS: Mapping[str, type] = {
     "started": Opening,
     "snapshot": SnapshotTaken,
     "tests": TestsRan,
+    "triaged": Triaged,
+    "localised": Localised,
     "chosen": ModelChosen,
     "model": ModelAnswered,
     "step": Step,

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import PurePosixPath
 
 from codeact.apply import Plan
@@ -64,8 +65,9 @@ async def prove_again(
     on_event(TestsRan(phase="proof-before", report=before))
     wanted = set(proposal.evidence.targets) if proposal.evidence else set()
     targets = [result for result in before.failing if result.node_id in wanted]
+    repeats = proposal.evidence.repeats if proposal.evidence else {}
     return await prove(
-        bench,
+        replace(bench, repeats=repeats),
         snapshot,
         changes,
         targets,

@@ -10,25 +10,27 @@ from contextlib import AsyncExitStack
 from dataclasses import replace
 
 from codeact.errors import CodeActError, ModelUnavailable
-from codeact.events import RunEnded, RunStarted, StepTaken, TestsRan
-from codeact.evidence import Evidence, Proposal
+from codeact.events import RunEnded, RunStarted, StepTaken, TestsRan, Triaged
+from codeact.evidence import Evidence, Group, Proposal
 from codeact.fixing import Repair
+from codeact.grouping import group_hunks, with_needs
 from codeact.inquiry import answer_question
 from codeact.journal import create_journal, new_run_id
 from codeact.ladder import Ladder
 from codeact.minimise import Files
 from codeact.models.base import Model
 from codeact.pool import Pool
-from codeact.proposal import make_proposal, stat
+from codeact.proposal import changes_of, make_proposal, select, stat
 from codeact.scripting import write_script
 from codeact.settings import Settings
 from codeact.targets import matching
 from codeact.testing import Selection, run_tests, want_of_packages
 from codeact.trajectory import Outcome, Task, TaskKind, TestReport, TestResult
+from codeact.triage import triage
 from codeact.verify import Bench, find_bench, open_bench, prove
 from codeact.walk import Listener, Recording, Walk, choose_model, freeze
 
-MAX_REASONS = 5
+MAX_TOLD = 5  # failures that the last message tells of
 
 
 async def run_task(
@@ -95,8 +97,11 @@ async def fix_tests(walk: Walk, buffers: Mapping[str, str], recorded: Recording 
         if not repair.targets():
             return _nothing_to_fix(walk, before)
         bench.prepare(snapshot)  # for the proof
+        await _triage(walk, repair)
+        if not repair.within_reach():
+            return walk.end("failed", f"No change of the code can help. {_beyond_reach(repair)}")
         ladder = await _make_ladder(walk, recorded, repair, stack)
-        for target in repair.targets():
+        for target in repair.within_reach():
             await ladder.climb(target)
         if ladder.trouble:
             if not repair.mended:
@@ -104,6 +109,20 @@ async def fix_tests(walk: Walk, buffers: Mapping[str, str], recorded: Recording 
             walk.note = f"No model was asked: {ladder.trouble}"
         await _minimise(walk, repair)
     return await _propose(walk, repair, bench)
+
+
+async def _triage(walk: Walk, repair: Repair) -> None:
+    """Find out what kind of failure each is, and say so."""
+    walk.say("running what failed again")
+    repair.diagnoses = {found.node_id: found for found in await triage(repair)}
+    walk.tell(Triaged(diagnoses=tuple(repair.diagnoses.values())))
+
+
+def _beyond_reach(repair: Repair) -> str:
+    """What no change of the code can mend, and why, in one line."""
+    found = [diagnosis for diagnosis in repair.diagnoses.values() if not diagnosis.hopeful]
+    more = f" And {len(found) - MAX_TOLD} more." if len(found) > MAX_TOLD else ""
+    return " ".join(f"{diagnosis.node_id}: {diagnosis.detail}" for diagnosis in found[:MAX_TOLD]) + more
 
 
 async def _make_ladder(walk: Walk, recorded: Recording | None, repair: Repair, stack: AsyncExitStack) -> Ladder:
@@ -135,7 +154,25 @@ async def _propose(walk: Walk, repair: Repair, bench: Bench) -> RunEnded:
         proposal, evidence = await _prove(walk, repair, bench, repair.whole, targets)
     if not evidence.verified:
         return walk.end("unverified", f"A fix was found but not proven: {' '.join(evidence.reasons)}", proposal)
-    return walk.end("verified", summary(proposal, len(repair.targets())), proposal)
+    proposal = replace(proposal, groups=await _group(walk, repair, bench, proposal))
+    left = _beyond_reach(repair)
+    message = summary(proposal, len(repair.targets())) + (f" · not for code to mend: {left}" if left else "")
+    return walk.end("verified", message, proposal)
+
+
+async def _group(walk: Walk, repair: Repair, bench: Bench, proposal: Proposal) -> tuple[Group, ...]:
+    """The parts of a proven proposal by cause; one that does not hold by itself needs all that came before it."""
+    before = {patch.path: patch.before for patch in proposal.patches}
+    groups = group_hunks(proposal, before, repair.causes)
+    found: list[Group] = []
+    for group in groups:
+        walk.say(f"proving cause {group.number} of {len(groups)} by itself")
+        part = select(proposal, with_needs(replace(proposal, groups=groups), [group.number]))
+        targets = [result for result in repair.mended if result.node_id in group.tests]
+        evidence = await prove(bench, repair.snapshot, changes_of(part), targets, repair.before)
+        earlier = tuple(range(1, group.number))
+        found.append(group if evidence.verified else replace(group, needs=earlier))
+    return tuple(found)
 
 
 async def _prove(
@@ -143,7 +180,7 @@ async def _prove(
 ) -> tuple[Proposal, Evidence]:
     changes, snapshot = repair.changes(files), repair.snapshot
     evidence = await prove(
-        bench,
+        replace(bench, repeats=repair.repeats()),
         snapshot,
         changes,
         targets,
@@ -164,14 +201,17 @@ def _no_fix(walk: Walk, repair: Repair) -> RunEnded:
             f"before you accept it. ({_unsolved(walk)})",
             proposal,
         )
-    return walk.end("failed", f"No verified fix. {_unsolved(walk)}.")
+    left = _beyond_reach(repair)
+    return walk.end(
+        "failed", f"No verified fix. {_unsolved(walk)}." + (f" Not for code to mend: {left}" if left else "")
+    )
 
 
 def _unsolved(walk: Walk) -> str:
     """Which tests are not mended, and why."""
     reasons = [f"{node_id}: {ending}" for node_id, ending in walk.unsolved.items()]
-    more = [f"and {len(reasons) - MAX_REASONS} more"] if len(reasons) > MAX_REASONS else []
-    return "; ".join(reasons[:MAX_REASONS] + more)
+    more = [f"and {len(reasons) - MAX_TOLD} more"] if len(reasons) > MAX_TOLD else []
+    return "; ".join(reasons[:MAX_TOLD] + more)
 
 
 def _nothing_to_fix(walk: Walk, before: TestReport) -> RunEnded:

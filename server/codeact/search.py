@@ -10,7 +10,8 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 
-from codeact.facts import Definition, Facts
+from codeact.definitions import Definition
+from codeact.facts import Facts
 from codeact.sandboxes.base import Sandbox
 from codeact.templates import Edit, propose_edits, words_of
 from codeact.trajectory import FileState
@@ -34,12 +35,14 @@ class Tests:
         beside: node ids of tests that pass and are to pass still.
         concerned: for a definition, by path and name, the failing tests that go through it.
         patience: seconds of processor time that one trial may take; one that takes longer has failed.
+        first: node ids of tests that run before the targets, which fail after those only.
     """
 
     targets: tuple[str, ...]
     beside: tuple[str, ...]
     concerned: Callable[[Definition], frozenset[str]]
     patience: float
+    first: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -154,7 +157,13 @@ async def _try(
 ) -> Mapping[int, _Verdict]:
     """Run trials in the sandbox; the verdicts of those that came to an end, by their place in `edits`."""
     trials = [{**asdict(edit), "wanted": sorted(needed)} for edit, needed in zip(edits, wanted, strict=True)]
-    request = {"trials": trials, "targets": targets, "beside": tests.beside, "seconds": tests.patience}
+    request = {
+        "trials": trials,
+        "targets": targets,
+        "beside": tests.beside,
+        "first": tests.first,
+        "seconds": tests.patience,
+    }
     enough = ENOUGH if targets else len(edits) + 1
     content = json.dumps({**request, "budget": seconds, "enough": enough})
     await sandbox.write({TRIALS: FileState(content.encode("ascii"))})

@@ -1,8 +1,19 @@
 """Which tests a task is about, and whether they pass now."""
 
+import math
 from collections.abc import Sequence
 
 from codeact.trajectory import FAILING, Outcome, TestReport, TestResult
+
+LUCK = 0.01  # how likely a flaky test may pass as often as wanted though nothing mended it
+MIN_PASSES, MAX_PASSES = 3, 30
+
+
+def passes_wanted(rate: float) -> int:
+    """How often in a row a test must pass, of which a share of `rate` failed before, to be taken for mended."""
+    if rate >= 1:
+        return 1
+    return min(max(math.ceil(math.log(LUCK) / math.log(1 - rate)), MIN_PASSES), MAX_PASSES)
 
 
 def matching(report: TestReport, tests: Sequence[str]) -> tuple[TestResult, ...]:

@@ -18,8 +18,10 @@ from rich.table import Table
 from rich.text import Text
 
 from codeact.briefs import error_lines
+from codeact.diagnosis import Diagnosis, Kind, Suspect
 from codeact.events import (
     Event,
+    Localised,
     ModelAnswered,
     ModelChosen,
     ModelText,
@@ -29,8 +31,9 @@ from codeact.events import (
     SnapshotTaken,
     StepTaken,
     TestsRan,
+    Triaged,
 )
-from codeact.evidence import Evidence
+from codeact.evidence import Evidence, Group
 from codeact.journal import RunSummary
 from codeact.pictures import encode_picture
 from codeact.trajectory import FAILING, Artifact, Outcome, Step, TestReport
@@ -50,6 +53,7 @@ DECISIONS = (
     ("discard", "drop it"),
 )
 MAX_LISTED = 10
+MAX_SUSPECTS = 3
 MAX_ROWS, CELL = 10, 40
 PLACE = 30
 RUN_COLUMNS = (("run", 20, None), ("task", 3, 30), ("status", 11, None), ("workspace", 12, PLACE), ("", 10, None))
@@ -93,6 +97,10 @@ class Terminal:
                 self._show_snapshot(event)
             case TestsRan():
                 self._show_report(PHASES[event.phase], event.report)
+            case Triaged(diagnoses=diagnoses):
+                self._show_diagnoses(diagnoses)
+            case Localised(suspects=suspects):
+                self._show_suspects(suspects)
             case StepTaken(step=step):
                 self._show_step(step)
             case RunEnded():
@@ -140,12 +148,23 @@ class Terminal:
                 f"  [dim]{ended.seconds:.1f} s, {cost.model_calls} model call{'s' * (cost.model_calls != 1)}, "
                 f"{cost.prompt_tokens} + {cost.completion_tokens} tokens[/]"
             )
+        if ended.proposal and ended.proposal.groups:
+            self._show_groups(ended.run, ended.proposal.groups)
         steps = [(f"artifacts {ended.run} --to DIR", "save the files")] if ended.artifacts else []
         if ended.diff:
             steps += [(f"{command} {ended.run}", meaning) for command, meaning in DECISIONS]
             self.console.print("\nYour files are untouched. Next:")
         for command, meaning in steps:
             self.console.print(f"  codeact {command}   [dim]{meaning}[/]")
+
+    def _show_groups(self, run: str, groups: Sequence[Group]) -> None:
+        """Show the parts of a proposal by cause, and how to take one of them."""
+        for group in groups:
+            needs = f" (needs {', '.join(map(str, group.needs))})" if group.needs else ""
+            more = f" and {len(group.tests) - 3} more" if len(group.tests) > 3 else ""  # noqa: PLR2004 - a line's worth
+            text = f"{', '.join(group.hunks)} fixes {', '.join(group.tests[:3])}{more}{needs}"
+            self.console.print(f"  cause {group.number}: {_plain(text)}", soft_wrap=True)
+        self.console.print(f"  [dim]one of them only: codeact apply {run} --group N[/]", soft_wrap=True)
 
     def _show_artifacts(self, artifacts: Sequence[Artifact]) -> None:
         for artifact in artifacts:
@@ -247,6 +266,21 @@ class Terminal:
             self.console.print(f"  and {len(report.failing) - MAX_LISTED} more")
         if report.problem:
             self.console.print(f"  [yellow]{_plain(report.problem)}[/]", soft_wrap=True)
+
+    def _show_diagnoses(self, diagnoses: Sequence[Diagnosis]) -> None:
+        """Show which failures are not ordinary ones, and why."""
+        self.close()
+        for found in [found for found in diagnoses if found.kind is not Kind.REAL][:MAX_LISTED]:
+            mark = "" if found.hopeful else ", no change of the code can help"
+            what = f"{found.kind}{f' ({found.cause})' if found.cause else ''}{mark}"
+            text = f"  [yellow]![/] {_plain(found.node_id)}  [yellow]{what}[/]  [dim]{_plain(found.detail)}[/]"
+            self.console.print(text, soft_wrap=True)
+
+    def _show_suspects(self, suspects: Sequence[Suspect]) -> None:
+        """Show where the fault may be, in one line."""
+        shown = [f"{found.path}:{found.line} {found.name} ({found.score:.2f})" for found in suspects[:MAX_SUSPECTS]]
+        if shown:
+            self.say(f"suspects: {_plain(', '.join(shown))}")
 
     def _show_step(self, step: Step) -> None:
         self.close()

@@ -10,9 +10,9 @@ import asyncio
 import hashlib
 import platform
 import time
-from collections.abc import AsyncIterator, Callable, Collection, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from codeact import __version__
@@ -35,11 +35,15 @@ EVERYTHING = Selection()
 
 @dataclass(frozen=True)
 class Bench:
-    """What a proof is run with: settings, the interpreter, the run that it belongs to, and where sandboxes wait."""
+    """What a proof is run with: settings, the interpreter, the run that it belongs to, and where sandboxes wait.
+
+    `repeats` tells for flaky targets how often in a row they must pass.
+    """
 
     settings: Settings
     interpreter: Interpreter | None
     run: str
+    repeats: Mapping[str, int] = field(default_factory=dict)
     pool: Pool | None = None
 
     def prepare(self, snapshot: Snapshot) -> None:
@@ -76,6 +80,9 @@ async def prove(
     mended = [target for target in targets if is_mended(target, after)]
     targets = mended if part and mended else targets
     reasons = [f"{target.node_id} does not pass." for target in targets if not is_mended(target, after)]
+    repeats = {target.node_id: times for target in targets if (times := bench.repeats.get(target.node_id, 0)) > 1}
+    if repeats and not reasons:
+        reasons += await _repeat(bench, proposed, targets, repeats)
     worse = regressions(before, after)
     reasons += [f"{node_id} is worse than before." for node_id in worse]
     smells = smells_of_fix(snapshot, changes, targets) if targets else ()
@@ -96,6 +103,7 @@ async def prove(
         proven_at=datetime.now(UTC).isoformat(timespec="seconds"),
         verified=not reasons,
         reasons=tuple(reasons),
+        repeats=repeats,
     )
 
 
@@ -133,9 +141,9 @@ async def find_bench(
         pool: where sandboxes may be ready.
     """
     if settings.sandbox.image:
-        return Bench(settings, None, run, pool)
+        return Bench(settings, None, run, pool=pool)
     interpreter = await asyncio.to_thread(choose_interpreter, settings, on_progress, data=data)
-    return Bench(settings, interpreter, run, pool)
+    return Bench(settings, interpreter, run, pool=pool)
 
 
 @asynccontextmanager
@@ -154,6 +162,21 @@ async def run_suite(
     async with open_bench(bench, snapshot) as sandbox:
         report = await run_tests(sandbox, selection, bench.settings.sandbox.limits)
         return report, {**sandbox.environment, "platform": platform.platform(), "codeact": __version__}
+
+
+async def _repeat(
+    bench: Bench, snapshot: Snapshot, targets: Sequence[TestResult], repeats: Mapping[str, int]
+) -> list[str]:
+    """Run flaky tests again and again, each time in a new process; what does not pass as often as it must."""
+    reasons = []
+    async with open_bench(bench, snapshot) as sandbox:
+        for target in targets:
+            for number in range(repeats.get(target.node_id, 0)):
+                report = await run_tests(sandbox, Selection(tests=(target.node_id,)), bench.settings.sandbox.limits)
+                if not is_mended(target, report):
+                    reasons.append(f"{target.node_id} is flaky, and fails still, though it passed {number + 1} times.")
+                    break
+    return reasons
 
 
 def _hash_protected(snapshot: Snapshot, tests: Collection[str]) -> dict[str, str]:

@@ -25,6 +25,7 @@ from codeact.errors import WireError
 from codeact.events import (
     SCHEMA_VERSION,
     Event,
+    Localised,
     ModelAnswered,
     ModelChosen,
     ModelText,
@@ -34,6 +35,7 @@ from codeact.events import (
     SnapshotTaken,
     StepTaken,
     TestsRan,
+    Triaged,
 )
 from codeact.settings import Secret
 
@@ -44,6 +46,8 @@ EVENTS: Mapping[str, type] = {
     "progress": Progress,
     "snapshot": SnapshotTaken,
     "tests": TestsRan,
+    "triaged": Triaged,
+    "localised": Localised,
     "chosen": ModelChosen,
     "text": ModelText,
     "model": ModelAnswered,

@@ -6,9 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from codeact.diagnosis import Diagnosis, Kind, Suspect
 from codeact.editor import history
 from codeact.events import (
     Event,
+    Localised,
     ModelAnswered,
     ModelChosen,
     ModelText,
@@ -18,6 +20,7 @@ from codeact.events import (
     SnapshotTaken,
     StepTaken,
     TestsRan,
+    Triaged,
 )
 from codeact.evidence import Evidence, Tally
 from codeact.journal import create_journal
@@ -93,6 +96,20 @@ EVENTS: dict[str, Event] = {
     "progress": Progress(message="running the tests"),
     "snapshot": SnapshotTaken(tree="1" * 40, files=3, left_out=(Rejected(".env", "may hold secrets"),)),
     "tests": TestsRan(phase="before", report=REPORT),
+    "triaged": Triaged(
+        diagnoses=(
+            Diagnosis(
+                node_id="test_calc.py::test_add",
+                kind=Kind.ORDER,
+                cause="product",
+                detail="It passes alone and fails after test_calc.py::test_double. State may be kept in calc.py.",
+                after=("test_calc.py::test_double",),
+            ),
+        )
+    ),
+    "localised": Localised(
+        target="test_calc.py::test_add", suspects=(Suspect(path="calc.py", line=2, name="add", score=0.5),)
+    ),
     "chosen": ModelChosen(name="local:qwen", context=8192, schedule=(Sampling(),)),
     "text": ModelText(text="It "),
     "model": ModelAnswered(

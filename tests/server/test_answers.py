@@ -3,7 +3,7 @@
 import pytest
 
 from codeact.answers import interpret, parse_answer
-from codeact.facts import Definition, find_definition
+from codeact.definitions import Definition, find_definition
 from codeact.templates import propose_edits
 from codeact_sandbox.definitions import define
 

@@ -26,7 +26,7 @@ from codeact.editor.chat import model_of_editor
 from codeact.editor.convert import to_path
 from codeact.editor.session import REQUEST_FAILED, Session, Tell, server
 from codeact.errors import CodeActError, ModelUnavailable, SettingsError
-from codeact.events import Event, Progress, RunEnded, TestsRan
+from codeact.events import Event, Progress, RunEnded, TestsRan, Triaged
 from codeact.evidence import Proposal
 from codeact.journal import find_run, list_runs
 from codeact.models.pull import PullProgress, installed_models, pull_model
@@ -212,6 +212,8 @@ async def _run(ls: Session, uri: str, task: Task) -> Any:  # noqa: ANN401
         def tell_and_publish(event: Event) -> None:
             if isinstance(event, TestsRan) and event.phase == "before":
                 ls.publish(settings.workspace, event.report)
+            elif isinstance(event, Triaged):
+                ls.explain(settings.workspace, event.diagnoses)
             tell(event)
 
         return await run_task(

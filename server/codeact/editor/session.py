@@ -2,7 +2,7 @@
 
 import asyncio
 import uuid
-from collections.abc import Awaitable, Callable, Collection, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ from pygls.lsp.server import LanguageServer
 from pygls.workspace import TextDocument
 
 from codeact import __version__
+from codeact.diagnosis import Diagnosis
 from codeact.disk import look
 from codeact.editor.cancelling import CancellingProtocol
 from codeact.editor.convert import BOM, to_diagnostics, to_path, to_uri
@@ -159,6 +160,15 @@ class Session(LanguageServer):
         capabilities = self.client_capabilities.workspace
         if capabilities and capabilities.code_lens and capabilities.code_lens.refresh_support:
             self.workspace_code_lens_refresh(None)
+
+    def explain(self, workspace: Path, diagnoses: Sequence[Diagnosis]) -> None:
+        """Show with the failing tests what kind of failure each is, where it is no ordinary one."""
+        details = {found.node_id: f" [{found.kind}] {found.detail}" for found in diagnoses if found.detail}
+        if details and (known := self.reports.get(workspace)):
+            explained = (
+                replace(result, message=result.message + details.get(result.node_id, "")) for result in known.results
+            )
+            self.publish(workspace, replace(known, results=tuple(explained)))
 
     def settle(self, workspace: Path, tests: Collection[str]) -> None:
         """Show no longer what an accepted change has mended."""

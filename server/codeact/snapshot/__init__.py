@@ -3,7 +3,8 @@
 `take` a snapshot: `source` finds what belongs to the workspace, `intake` brings an index up to date with it
 (`differences` tells what changed, `verdicts` what becomes of it, `sensitive` and `caps` what must stay out), `buffers`
 puts unsaved text on top. `frozen` reads a snapshot and makes new ones of it, `mirror` makes its files appear in a
-folder, `prune` forgets. `store`, `command`, `index`, `blobs` and `repository` are the git
+folder, `history` looks at what was
+before it, `prune` forgets. `store`, `command`, `index`, `blobs` and `repository` are the git
 below. Nothing here writes into a workspace.
 """
 
@@ -18,6 +19,7 @@ from codeact.snapshot.frozen import (
     release,
     write_tree,
 )
+from codeact.snapshot.history import list_versions
 from codeact.snapshot.mirror import materialise
 from codeact.snapshot.prune import prune
 from codeact.snapshot.take import take_snapshot
@@ -28,6 +30,7 @@ __all__ = [
     "has_snapshots",
     "keep",
     "list_files",
+    "list_versions",
     "materialise",
     "open_snapshot",
     "prune",

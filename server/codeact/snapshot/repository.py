@@ -93,7 +93,7 @@ def list_tracked(
     index = repository.git / "index"
     if not index.exists():
         return []
-    reader = make_reader(store, _uses_sha256(repository))
+    reader = make_reader(store, uses_sha256(repository))
     _copy_shared(repository, reader)
     environ = {"GIT_DIR": reader, "GIT_WORK_TREE": repository.top, "GIT_INDEX_FILE": index}
     command = (*options, "ls-files", "-z", *(("--sparse",) if _is_sparse(repository) else ()), *selection)
@@ -120,7 +120,8 @@ def _is_sparse(repository: Repository) -> bool:
     ).read_bytes()
 
 
-def _uses_sha256(repository: Repository) -> bool:
+def uses_sha256(repository: Repository) -> bool:
+    """Whether its object ids are SHA-256."""
     try:
         configuration = (repository.common / "config").read_text("utf-8", "replace").lower()
     except OSError:

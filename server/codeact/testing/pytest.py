@@ -16,7 +16,7 @@ from dataclasses import dataclass, field, replace
 from codeact.sandboxes.base import Completed, Sandbox
 from codeact.settings import Limits
 from codeact.testing.problems import Circumstances, find_problem
-from codeact.testing.stream import Stream
+from codeact.testing.stream import OnLines, Stream
 from codeact.trajectory import TestReport, TestResult
 
 MAX_RESTARTS = 10
@@ -35,7 +35,7 @@ class Selection:
 
     Attributes:
         tests: node ids, files, folders, or the bare names of tests (`test_total`).
-        trace: record which functions of the workspace each test calls.
+        trace: record which functions and lines of the workspace each test runs.
         deselect: node ids to leave out, with all that begin like them, as pytest does it.
     """
 
@@ -48,7 +48,8 @@ async def run_tests(
     sandbox: Sandbox,
     selection: Selection,
     limits: Limits,
-    on_result: Callable[[TestResult], None] | None = None,
+    on_result: Callable[[TestResult], None] = lambda _: None,
+    on_lines: OnLines = lambda *_: None,
     *,
     warm: bool = False,
 ) -> TestReport:
@@ -59,12 +60,13 @@ async def run_tests(
         selection: which.
         limits: `test_seconds` for one test, `suite_seconds` for all.
         on_result: called with each result as it comes.
+        on_lines: called with a test's node id, the path of a file and the lines of it that the test ran, if traced.
         warm: in a fork of a process that has loaded pytest, where that does the same; a proof is never warm.
 
     Raises:
         SandboxDied: the sandbox itself is gone.
     """
-    session = _Session(sandbox, selection, limits, Stream(on_result or (lambda _: None)), warm=warm)
+    session = _Session(sandbox, selection, limits, Stream(on_result, on_lines), warm=warm)
     started = time.monotonic()
     done, gave_up = await _run_to_the_end(session, started + limits.suite_seconds)
     results = session.stream.in_order()

@@ -22,9 +22,12 @@ MAX_NODE_ID = 4096
 MAX_TESTS = 200_000
 MAX_FRAMES = 60
 MAX_VALUES = 8
+MAX_HITS = 3_000_000  # lines run by tests, in all
 OUTCOMES = frozenset(Outcome)
 PHASES = {"setup": " (while setting up)", "teardown": " (while tearing down)"}
 STACK = re.compile(r'^  File "(?P<file>[^"\n]+)", line (?P<line>\d{1,9}) in (?P<function>.+)$')
+
+OnLines = Callable[[str, str, frozenset[int]], None]
 
 
 @dataclass
@@ -32,6 +35,7 @@ class Stream:
     """The story so far, over one or several processes. Feed it bytes as they come."""
 
     on_result: Callable[[TestResult], None]
+    on_lines: OnLines = lambda *_: None
     results: dict[str, TestResult] = field(default_factory=dict)
     ids: dict[str, None] = field(default_factory=dict)
     missing: tuple[str, ...] = ()
@@ -45,6 +49,7 @@ class Stream:
     current: str = ""
     collecting: str = ""
     broken_lines: int = 0
+    hits: int = 0
     stack: list[str] = field(default_factory=list)
     _rest: bytes = b""
 
@@ -119,7 +124,7 @@ class Stream:
         elif text.strip():
             self.broken_lines += 1
 
-    def _take(self, event: Mapping[str, Any]) -> bool:
+    def _take(self, event: Mapping[str, Any]) -> bool:  # noqa: C901 - one case for each kind of event
         """Take one event; false if it is none."""
         node_id = _text(event, "id", MAX_NODE_ID)
         match event.get("event"):
@@ -142,6 +147,8 @@ class Stream:
             case "result" if node_id in self.ids and _text(event, "outcome", MAX_SHORT) in OUTCOMES:
                 self.current = ""
                 self._add(_result(event, node_id, Outcome(event["outcome"])))
+            case "lines" if node_id in self.ids:
+                return self._take_lines(node_id, _text(event, "path", MAX_NODE_ID), event.get("lines"))
             case "end":
                 status = event.get("status")
                 self.ended, self.status = True, status if isinstance(status, int) else 0
@@ -154,6 +161,14 @@ class Stream:
             return False
         self.collected = True
         self.ids.update(dict.fromkeys(_strings(ids, MAX_NODE_ID)))
+        return True
+
+    def _take_lines(self, node_id: str, path: str, lines: object) -> bool:
+        """The lines of one file that a test ran."""
+        if not _is_inside(path) or not isinstance(lines, list) or self.hits + len(lines) > MAX_HITS:
+            return False
+        self.hits += len(lines)
+        self.on_lines(node_id, path, frozenset(line for line in lines if type(line) is int))
         return True
 
     def _add(self, result: TestResult) -> None:
@@ -209,7 +224,7 @@ def _frames(data: object) -> Iterator[Frame]:
         if not isinstance(item, dict) or type(item.get("line")) is not int:
             continue
         path = _text(item, "path", MAX_NODE_ID)
-        if not path or path.startswith("/") or ".." in path.split("/"):
+        if not _is_inside(path):
             continue
         values = item.get("values")
         pairs = [pair for pair in values[:MAX_VALUES] if _is_pair(pair)] if isinstance(values, list) else []
@@ -219,6 +234,10 @@ def _frames(data: object) -> Iterator[Frame]:
             function=_text(item, "function", MAX_SHORT),
             values=tuple((name[:MAX_SHORT], value[:MAX_SHORT]) for name, value in pairs),
         )
+
+
+def _is_inside(path: str) -> bool:
+    return bool(path) and not path.startswith("/") and ".." not in path.split("/")
 
 
 def _is_pair(pair: object) -> bool:

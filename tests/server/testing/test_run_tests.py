@@ -231,6 +231,41 @@ async def test_a_trace_names_the_functions_that_a_test_calls(make: Make) -> None
     assert (await run_tests(sandbox, Selection(), LIMITS)).results[0].called == ()
 
 
+async def test_a_trace_tells_the_lines_that_each_test_runs(make: Make) -> None:
+    """Branches not taken are left out; what a fixture ran for several tests, each of them has run; generators count."""
+    sandbox = make(
+        shop="""
+            def size(n):
+                if n > 2:
+                    return "big"
+                return "small"
+            class Store:
+                def __init__(self):
+                    self.n = 1
+            def count():
+                for n in range(2):
+                    yield n
+        """,
+        test_a="""
+            import pytest, shop
+            @pytest.fixture(scope="module")
+            def store(): return shop.Store()
+            def test_a(store): assert shop.size(3) == "big"
+            def test_b(store): assert shop.size(1) == "small"
+            def test_c(): assert list(shop.count()) == [0, 1]
+        """,
+    )
+    ran: dict[str, set[int]] = {}
+
+    def note(node_id: str, path: str, lines: frozenset[int]) -> None:
+        if path == "shop.py":
+            ran[node_id.partition("::")[2]] = set(lines)
+
+    report = await run_tests(sandbox, Selection(trace=True), LIMITS, on_lines=note)
+    assert not report.failing
+    assert ran == {"test_a": {3, 4, 8}, "test_b": {3, 5, 8}, "test_c": {10, 11}}
+
+
 @pytest.mark.parametrize(
     ("selected", "expected"),
     [
