@@ -129,7 +129,7 @@ def probe() -> str:
 
 
 def sweep() -> None:
-    """Remove containers and volumes of servers that are gone. Most went with the connection, unless the engine stopped."""
+    """Remove containers and volumes of servers that are gone: those that an engine kept which was stopped itself."""
     try:
         client = connect()
         with translated("list containers"):
