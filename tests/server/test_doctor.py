@@ -164,6 +164,9 @@ def test_one_sandbox_is_enough() -> None:
     """What is said of an engine or the kernel does not make a machine unfit."""
     good = Finding("sandbox bubblewrap", works=True, detail="works")
     bad = Finding("sandbox docker", works=False, detail="not")
-    advice = [Finding("engine limits", works=False, detail="", remedy="x"), Finding("kernel namespaces", works=False, detail="")]
+    advice = [
+        Finding("engine limits", works=False, detail="", remedy="x"),
+        Finding("kernel namespaces", works=False, detail=""),
+    ]
     assert is_ready((good, bad, *advice))
     assert not is_ready((bad, *advice))
