@@ -19,6 +19,7 @@ from codeact.errors import SandboxDied, SandboxUnavailable
 from codeact.sandboxes import cgroups, layout
 from codeact.sandboxes.base import Sandbox, SandboxSpec, sandbox_user
 from codeact.sandboxes.channel import MAX_LINE, Channel
+from codeact.sandboxes.turns import in_turn
 
 START_SECONDS = 30.0
 END_SECONDS = 5.0
@@ -45,11 +46,11 @@ class BubblewrapSandbox:
 
     name = "bubblewrap"
 
-    def __init__(self, channel: Channel, python: str, environment: Mapping[str, str]) -> None:
+    def __init__(self, channel: Channel, spec: SandboxSpec, python: str, environment: Mapping[str, str]) -> None:
         self.python = python
         self.environment = environment
         self.execute = channel.execute
-        self.spawn = channel.spawn
+        self.spawn = in_turn(channel.spawn, spec.state.with_name("turns"))
         self.preload = partial(channel.preload, python)
         self.attach = channel.attach
         self.write = channel.write
@@ -73,7 +74,7 @@ async def open_bubblewrap(spec: SandboxSpec) -> AsyncIterator[Sandbox]:
             channel = _connect(process)
             ready = await channel.greet(START_SECONDS)
             facts = layout.describe("bubblewrap", spec, ready)
-            yield BubblewrapSandbox(channel, str(spec.interpreter.executable), facts)
+            yield BubblewrapSandbox(channel, spec, str(spec.interpreter.executable), facts)
         finally:
             await _end(process)
 
