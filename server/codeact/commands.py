@@ -193,10 +193,17 @@ def model(options: Namespace, settings: Settings, terminal: Terminal) -> int:
                 terminal.line(f"{name}\t{state}\t{about}")
         return OK
     columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=terminal.console) as bar:
+    with Progress(*columns, console=terminal.console, disable=not terminal.console.is_terminal) as bar:
         pulling = bar.add_task("", total=None)
 
+        told = -1
+
         def move(progress: PullProgress) -> None:
+            nonlocal told
+            tenth = 10 * progress.done // max(progress.total, 1)
+            if not terminal.console.is_terminal and tenth > told:  # where no bar is drawn
+                told = tenth
+                terminal.work_on(f"{progress.message}, {10 * tenth} % of {progress.total / 1e9:.1f} GB")
             bar.update(pulling, description=progress.message, completed=progress.done, total=progress.total)
 
         path = pull_model(settings, options.name, move, options.source or None)

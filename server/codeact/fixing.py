@@ -16,7 +16,7 @@ from codeact.search import Candidate, Search, Tests, search_edits
 from codeact.settings import Limits
 from codeact.smells import smells_of_fix
 from codeact.snapshot import Snapshot, list_files, read_file
-from codeact.targets import is_mended, matching, test_files
+from codeact.targets import is_conftest, is_mended, matching, test_files
 from codeact.testing import Selection, regressions, run_tests
 from codeact.trajectory import (
     FAILING,
@@ -75,8 +75,13 @@ class Repair:
     _ways: dict[str, tuple[Frame, ...]] = field(default_factory=dict)
 
     def targets(self) -> tuple[TestResult, ...]:
-        """What the task asks to mend."""
-        return tuple(result for result in matching(self.before, self.task.tests) if result.outcome in FAILING)
+        """What the task asks to mend. A conftest file is none of it unless other code keeps it from being imported."""
+        failing = (result for result in matching(self.before, self.task.tests) if result.outcome in FAILING)
+        return tuple(
+            result
+            for result in failing
+            if not is_conftest(result) or any(not self.is_protected(frame.path) for frame in result.frames)
+        )
 
     def is_protected(self, path: str) -> bool:
         """Whether a path is a test or test configuration, which only the snapshot defines."""
@@ -118,7 +123,7 @@ class Repair:
         own = {path: state for path, state in changes.items() if path not in given}
         if own == self.files:
             return Verdict(passed=False, score=-0.5, text=note + "No file of the project was changed by this.")
-        report = await self._run(Selection(tests=(target.node_id,)))
+        report = await self._run(Selection(tests=() if is_conftest(target) else (target.node_id,)))
         if not is_mended(target, report):
             text = f"{note}The test still fails:\n{describe_failures(report, report.failing)}"
             return Verdict(passed=False, score=_nearness(report), text=text, report=report)

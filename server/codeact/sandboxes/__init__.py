@@ -65,9 +65,10 @@ def open_sandbox(spec: SandboxSpec, backend: str) -> AbstractAsyncContextManager
 def probe() -> tuple[BackendStatus, ...]:
     """Try each backend."""
     no_docker, no_bubblewrap = _docker_trouble(), bubblewrap.probe()
+    install = bubblewrap.REMEDY if no_bubblewrap == bubblewrap.MISSING else ""
     return (
         BackendStatus("docker", not no_docker, no_docker or f"works, at {engine.address()}", engine.START),
-        BackendStatus("bubblewrap", not no_bubblewrap, no_bubblewrap or "works", bubblewrap.REMEDY),
+        BackendStatus("bubblewrap", not no_bubblewrap, no_bubblewrap or "works", install),
     )
 
 
