@@ -25,6 +25,7 @@ from codeact.revisit import prove_plan, replay_run, verify_run
 from codeact.run import run_task
 from codeact.sandboxes import sweep
 from codeact.settings import Settings
+from codeact.snapshot import prune_weekly
 from codeact.terminal import Terminal
 from codeact.trajectory import Task, TaskKind
 from codeact.wire import dump, to_line
@@ -48,6 +49,7 @@ def task(options: Namespace, settings: Settings, terminal: Terminal) -> int:
         return CANCELLED
     if options.apply and ended.status == "verified" and ended.proposal:
         _write(settings, terminal, plan_apply(settings, ended.proposal))
+    prune_weekly(settings)
     return OK if ended.status in ("verified", "answered") else WITHOUT
 
 

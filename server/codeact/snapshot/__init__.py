@@ -9,7 +9,7 @@ below. Nothing here writes into a workspace.
 
 from codeact.snapshot.frozen import Snapshot, keep, list_files, open_snapshot, read_file, release, write_tree
 from codeact.snapshot.mirror import materialise
-from codeact.snapshot.prune import prune
+from codeact.snapshot.prune import prune, prune_weekly
 from codeact.snapshot.take import take_snapshot
 
 __all__ = [
@@ -19,6 +19,7 @@ __all__ = [
     "materialise",
     "open_snapshot",
     "prune",
+    "prune_weekly",
     "read_file",
     "release",
     "take_snapshot",
