@@ -26,6 +26,7 @@ from codeact.revisit import prove_plan, replay_run, verify_run
 from codeact.run import run_task
 from codeact.sandboxes import sweep
 from codeact.settings import Settings
+from codeact.snapshot import prune_weekly
 from codeact.terminal import Terminal
 from codeact.trajectory import Task, TaskKind
 from codeact.wire import dump, to_line
@@ -49,6 +50,7 @@ def task(options: Namespace, settings: Settings, terminal: Terminal) -> int:
         return CANCELLED
     if options.apply and ended.status == "verified" and ended.proposal:
         _write(settings, terminal, plan_apply(settings, ended.proposal))
+    prune_weekly(settings)
     return OK if ended.status in ("verified", "answered") else WITHOUT
 
 
@@ -195,10 +197,17 @@ def model(options: Namespace, settings: Settings, terminal: Terminal) -> int:
                 terminal.line(f"{name}\t{state}\t{about}")
         return OK
     columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=terminal.console) as bar:
+    with Progress(*columns, console=terminal.console, disable=not terminal.console.is_terminal) as bar:
         pulling = bar.add_task("", total=None)
 
+        told = -1
+
         def move(progress: PullProgress) -> None:
+            nonlocal told
+            tenth = 10 * progress.done // max(progress.total, 1)
+            if not terminal.console.is_terminal and tenth > told:  # where no bar is drawn
+                told = tenth
+                terminal.work_on(f"{progress.message}, {10 * tenth} % of {progress.total / 1e9:.1f} GB")
             bar.update(pulling, description=progress.message, completed=progress.done, total=progress.total)
 
         path = pull_model(settings, options.name, move, options.source or None)

@@ -23,7 +23,7 @@ from codeact.settings import Limits
 from codeact.smells import smells_of_fix
 from codeact.snapshot import Snapshot, list_files, list_versions, read_file
 from codeact.symptoms import Surroundings
-from codeact.targets import is_mended, matching, passes_wanted, test_files
+from codeact.targets import is_conftest, is_mended, matching, passes_wanted, test_files
 from codeact.testing import OnLines, Selection, regressions, run_tests
 from codeact.tracing import trace_tests
 from codeact.trajectory import (
@@ -89,8 +89,13 @@ class Repair:
     _late: dict[str, Heat] = field(default_factory=dict)
 
     def targets(self) -> tuple[TestResult, ...]:
-        """What the task asks to mend."""
-        return tuple(result for result in matching(self.before, self.task.tests) if result.outcome in FAILING)
+        """What the task asks to mend. A conftest file is none of it unless other code keeps it from being imported."""
+        failing = (result for result in matching(self.before, self.task.tests) if result.outcome in FAILING)
+        return tuple(
+            result
+            for result in failing
+            if not is_conftest(result) or any(not self.is_protected(frame.path) for frame in result.frames)
+        )
 
     def within_reach(self) -> tuple[TestResult, ...]:
         """The targets that a change of the code may mend: those that always fail first, flaky ones last."""
@@ -317,7 +322,8 @@ class Repair:
         """Run one test as it failed: after others if it fails after those only, often if it does not always fail."""
         diagnosis = self.diagnosis(target)
         if diagnosis.kind is not Kind.FLAKY:
-            return await self._run(Selection(tests=(*diagnosis.after, target.node_id)))
+            names = () if is_conftest(target) else (*diagnosis.after, target.node_id)
+            return await self._run(Selection(tests=names))
         for _ in range(passes_wanted(diagnosis.rate)):
             report = await self.run_cold((target.node_id,))
             if not is_mended(target, report):

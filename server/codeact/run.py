@@ -235,10 +235,10 @@ def summary(proposal: Proposal, wanted: int) -> str:
         return f"not proven · {stat(proposal.patches)}"
     fixed = len(evidence.targets)
     others = max(evidence.after.counts.get(Outcome.PASSED, 0) - fixed, 0)
-    still = "1 other still passes" if others == 1 else f"{others} others still pass"
+    still = {0: "", 1: "1 other still passes, "}.get(others, f"{others} others still pass, ")
     of_wanted = f" of {wanted}" if fixed < wanted else ""
     return (
-        f"fixes {fixed}{of_wanted} test{'s' * (max(fixed, wanted) != 1)}, {still}, "
+        f"fixes {fixed}{of_wanted} test{'s' * (max(fixed, wanted) != 1)}, {still}"
         f"proven in a fresh sandbox · {stat(proposal.patches)}"
     )
 

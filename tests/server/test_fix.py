@@ -207,6 +207,23 @@ async def test_a_module_that_does_not_parse_is_mended(workspace: Path, scripted:
     assert "return (a + b) * RATE" in server.requests[0]["messages"][-1]["content"]
 
 
+async def test_what_keeps_a_conftest_file_from_loading_is_mended(workspace: Path, scripted: Start) -> None:
+    """If the product's code is at fault, it is a target like a failing test; if the conftest file is, that is said."""
+    product = "LIMIT = LIMITT\n\n\ndef cut(a):\n    return a[:LIMIT]\n"
+    tests = "from calc import cut\n\n\ndef test_cut():\n    assert cut('abcd') == 'abc'\n"
+    make_workspace(workspace, {"calc.py": product, "conftest.py": "import calc\n", "test_calc.py": tests})
+    settings = settings_for(workspace, scripted([say("```python\nLIMIT = 3\n```")]))
+    ended = await run_task(FIX, settings)
+    assert ended.status == "verified", ended.message
+    assert ended.evidence
+    assert ended.evidence.targets == ("conftest.py",)
+    (workspace / "conftest.py").write_text("import calc\nraise RuntimeError('no database')\n")
+    (workspace / "calc.py").write_text(product.replace("LIMITT", "3"))
+    ended = await run_task(FIX, settings)
+    assert ended.status == "failed"
+    assert ended.message == "conftest.py cannot be imported, so no test can run: RuntimeError: no database"
+
+
 async def test_a_missing_package_is_named(workspace: Path) -> None:
     """A test run that fails for want of a package says which, and what to do."""
     make_workspace(workspace, {"test_x.py": "import surely_not_installed\n\n\ndef test_x():\n    pass\n"})

@@ -16,6 +16,7 @@ from codeact.editor.session import REQUEST_FAILED, Session, server
 from codeact.errors import CodeActError
 from codeact.sandboxes import sweep
 from codeact.settings import load_settings
+from codeact.snapshot import prune_weekly
 
 SCHEME = "codeact-proposal"
 
@@ -34,9 +35,11 @@ def on_initialize(ls: Session, params: types.InitializeParams) -> None:
 
 @server.feature(types.INITIALIZED)
 async def on_initialized(ls: Session, _: types.InitializedParams) -> None:
-    """Clean up after servers that were killed, and say so if the settings are wrong."""
+    """Clean up after servers that were killed and runs long ago, and say so if the settings are wrong."""
     try:
-        await asyncio.to_thread(sweep, ls.settings_for())
+        settings = ls.settings_for()
+        await asyncio.to_thread(sweep, settings)
+        await asyncio.to_thread(prune_weekly, settings)
     except CodeActError as error:
         ls.window_show_message(types.ShowMessageParams(types.MessageType.Warning, f"CodeAct: {error}"))
     await get_ready(ls)

@@ -84,7 +84,9 @@ def _probe_docker(settings: Settings) -> Iterator[BackendStatus]:
 
 def _probe_bubblewrap() -> Iterator[BackendStatus]:
     reason, blocked = bubblewrap.probe(), diagnosis.blocked_namespaces()
-    remedy = blocked[1] if blocked and shutil.which("bwrap") else bubblewrap.REMEDY
+    remedy = (
+        blocked[1] if blocked and shutil.which("bwrap") else (bubblewrap.REMEDY if reason == bubblewrap.MISSING else "")
+    )
     yield BackendStatus("sandbox bubblewrap", not reason, reason or "works", remedy)
     if not reason or blocked:
         yield from map(_status, diagnosis.of_kernel())

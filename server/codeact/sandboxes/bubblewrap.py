@@ -7,6 +7,7 @@ that only this sandbox has, so that nothing needs unmounting, whatever ends it.
 import asyncio
 import contextlib
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -24,6 +25,11 @@ from codeact.sandboxes.turns import in_turn
 START_SECONDS = 30.0
 END_SECONDS = 5.0
 INODES = 200_000
+MISSING = "bwrap is not installed"
+FORBIDDEN = (
+    "This machine does not let its users make namespaces, which the sandbox is made of. As root, whichever of these it "
+    "knows: sysctl -w kernel.unprivileged_userns_clone=1 kernel.apparmor_restrict_unprivileged_userns=0"
+)
 REMEDY = "Install it, for instance: apt-get install bubblewrap"
 
 # $1: mount point, $2 and $3: options of the tmpfs for view and scratch, $4: owner of the view, $5: options of the
@@ -82,13 +88,24 @@ async def open_bubblewrap(spec: SandboxSpec) -> AsyncIterator[Sandbox]:
 def probe() -> str:
     """Why bubblewrap cannot be used here; empty if it can."""
     if shutil.which("bwrap") is None:
-        return "bwrap is not installed"
-    trial = ["bwrap", "--unshare-all", "--ro-bind", "/", "/", "true"]
-    try:
-        done = subprocess.run(trial, capture_output=True, timeout=10, check=False)
-    except (OSError, subprocess.SubprocessError) as error:
-        return str(error)
-    return done.stderr.decode("utf-8", "replace").strip() if done.returncode else ""
+        return MISSING
+    for trial in ([*_unshare(), "true"], ["bwrap", "--unshare-all", "--ro-bind", "/", "/", "true"]):
+        try:
+            done = subprocess.run(trial, capture_output=True, timeout=10, check=False)
+        except (OSError, subprocess.SubprocessError) as error:
+            return str(error)
+        if done.returncode:
+            return _explain(done.stderr.decode("utf-8", "replace").strip())
+    return ""
+
+
+def _explain(said: str) -> str:
+    """What `unshare` or `bwrap` said, with what to do about it where that is known."""
+    if "root filesystem propagation" in said:
+        return f"{said}. In a chroot, its top folder must be a mount point: mount --bind DIR DIR, then chroot DIR"
+    if os.getuid() and re.search(r"unshare failed|uid.?map|namespace|new mount", said):
+        return f"{said}. {FORBIDDEN}"
+    return said
 
 
 async def _start(spec: SandboxSpec, base: Path, groups: Sequence[Path]) -> asyncio.subprocess.Process:
@@ -126,12 +143,16 @@ def _command(spec: SandboxSpec, base: Path, groups: Sequence[Path], files: Mappi
     overlay = f"lowerdir={_escape(spec.snapshot)},upperdir={_escape(base)}/upper,workdir={_escape(base)}/work"
     overlay += ",redirect_dir=off"  # so that each folder with a change in it is in the upper layer
     owner = ":".join(map(str, sandbox_user() if is_root else (0, 0)))
-    unshare = ["unshare", "--mount", "--propagation", "private"]
     if not is_root:
-        unshare += ["--user", "--map-root-user"]
         overlay += ",userxattr"
     shell = ["sh", "-c", MOUNT, "codeact", str(base), size, scratch, owner, overlay, " ".join(map(str, groups))]
-    return [*unshare, *shell, *_bwrap(spec, base, files, is_root=is_root)]
+    return [*_unshare(), *shell, *_bwrap(spec, base, files, is_root=is_root)]
+
+
+def _unshare() -> list[str]:
+    """What gives a program mounts of its own, which nobody else sees."""
+    alone = ["unshare", "--mount", "--propagation", "private"]
+    return alone if os.getuid() == 0 else [*alone, "--user", "--map-root-user"]
 
 
 def _bwrap(spec: SandboxSpec, base: Path, files: Mapping[str, int], *, is_root: bool) -> list[str]:
@@ -178,7 +199,7 @@ def _connect(process: asyncio.subprocess.Process) -> Channel:
     async def why() -> str:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(1):
-                return (await stderr.read(4096)).decode("utf-8", "replace").strip()
+                return _explain((await stderr.read(4096)).decode("utf-8", "replace").strip())
         return ""
 
     return Channel(stdout, send, why)

@@ -21,7 +21,7 @@ from codeact.snapshot.frozen import (
 )
 from codeact.snapshot.history import list_versions
 from codeact.snapshot.mirror import materialise
-from codeact.snapshot.prune import prune
+from codeact.snapshot.prune import prune, prune_weekly
 from codeact.snapshot.take import take_snapshot
 
 __all__ = [
@@ -34,6 +34,7 @@ __all__ = [
     "materialise",
     "open_snapshot",
     "prune",
+    "prune_weekly",
     "read_file",
     "release",
     "take_snapshot",

@@ -69,7 +69,8 @@ async def run_tests(
     session = _Session(sandbox, selection, limits, Stream(on_result, on_lines), warm=warm)
     started = time.monotonic()
     done, gave_up = await _run_to_the_end(session, started + limits.suite_seconds)
-    results = session.stream.in_order()
+    conftest = session.stream.conftest
+    results = session.stream.in_order() or ((conftest,) if conftest else ())
     seen = Circumstances(
         done=done, stream=session.stream, python=sandbox.python, limits=limits, tests=selection.tests, gave_up=gave_up
     )
