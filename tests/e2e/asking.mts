@@ -6,6 +6,18 @@ import { until } from "./harness.mts";
 import { CHART, SALES } from "./samples.mts";
 import { scenario } from "./scenario.mts";
 
+/** What a screen reader finds in the run view, by role and name. */
+const READ_ALOUD = [
+  ["heading", "Chart the top products"],
+  ["log", "Steps"],
+  ["heading", "Step 1"],
+  ["group", "Code"],
+  ["figure", "Output"],
+  ["heading", "Answer"],
+  ["img", "chart.png"],
+  ["columnheader", "product"],
+] as const;
+
 scenario(
   "ask",
   "a question with a chart and a table, saved by a click, closed and opened again, with a follow-up",
@@ -18,7 +30,7 @@ scenario(
     await view.locator("figure.artifact img").first().waitFor();
     await view.locator("td", { hasText: "coffee" }).first().waitFor();
     await editor.shot("answer");
-    console.log(await view.locator("body").ariaSnapshot());
+    for (const [role, name] of READ_ALOUD) await view.getByRole(role, { name }).first().waitFor();
     await view.getByRole("button", { name: "Save top.csv" }).first().click();
     await editor.answer(join(editor.workspace, "top.csv"));
     await editor.toast("saved").waitFor();
