@@ -35,7 +35,7 @@ scenario(
     await editor.answer(join(editor.workspace, "top.csv"));
     await editor.toast("saved").waitFor();
     assert.equal(readFileSync(join(editor.workspace, "top.csv"), "utf8"), "product,sum\ntea,7\ncoffee,9\n");
-    await editor.page.locator(".tab", { hasText: "CodeAct: Ask" }).locator(".codicon-close").click();
+    await editor.page.locator(".tab", { hasText: "CodeAct: Ask" }).click({ button: "middle" });
     await editor.command("CodeAct: Show Runs");
     await editor.row("Chart the top products").click();
     await view.locator("figure.artifact img").first().waitFor();
@@ -46,7 +46,7 @@ scenario(
     }
     await view.getByRole("button", { name: "Ask a Follow-up" }).click();
     await editor.answer("By how much?");
-    await until(async () => (await view.locator("#title").innerText()) === "By how much?");
+    await until(async () => (await view.locator("#title").textContent()) === "By how much?");
     await view.getByText("By two.").first().waitFor();
     await editor.shot("follow-up");
   },

@@ -40,7 +40,10 @@ scenario(
 scenario(
   "files",
   "new, deleted and renamed files are accepted as one edit; a new script too",
-  { files: { ...FILES, "old.txt": "old\n", "plan.txt": "# Plan\n" }, script: [RENAME, "The plan is Markdown now.", SCRIPT] },
+  {
+    files: { ...FILES, "old.txt": "old\n", "plan.txt": "# Plan\n" },
+    script: [RENAME, "The plan is Markdown now.", SCRIPT],
+  },
   async (editor) => {
     await editor.openFile("calc.py");
     await editor.command("CodeAct: Ask CodeAct");

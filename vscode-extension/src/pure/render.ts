@@ -89,7 +89,9 @@ function renderResult(result: RunEnded): string {
   if (result.answer) parts.push(`<div class="answer">${renderMarkdown(result.answer)}</div>`);
   parts.push(...(result.artifacts ?? []).map(renderArtifact));
   if (result.diff)
-    parts.push(`<pre class="code diff" tabindex="0" role="group" aria-label="Diff">${highlight(clip(result.diff), "diff")}</pre>`);
+    parts.push(
+      `<pre class="code diff" tabindex="0" role="group" aria-label="Diff">${highlight(clip(result.diff), "diff")}</pre>`,
+    );
   const mark = { verified: "good", answered: "good" }[result.status as string] ?? "bad";
   if (result.message) parts.push(`<p class="verdict ${mark}">${escapeHtml(result.message)}</p>`);
   if (result.note) parts.push(`<p class="caution">${escapeHtml(result.note)}</p>`);
