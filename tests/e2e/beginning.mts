@@ -64,8 +64,7 @@ scenario(
 
 const CODEACT = join(TOP, ".venv", "bin", "codeact");
 const EMBEDDED = spawnSync(CODEACT, ["model", "list"], { encoding: "utf8" }).stdout.includes("\tinstalled\t");
-const CACHE =
-  process.env.CODEACT_CACHE_DIR ?? join(process.env.XDG_CACHE_HOME ?? join(homedir(), ".cache"), "codeact");
+const CACHE = process.env.CODEACT_CACHE_DIR ?? join(process.env.XDG_CACHE_HOME ?? join(homedir(), ".cache"), "codeact");
 
 scenario(
   "first",
@@ -100,15 +99,21 @@ scenario(
     await editor.shot("walkthrough");
     if (EMBEDDED) editor.configure({ "codeact.model.name": "local", "codeact.model.baseUrl": undefined });
     const opened = editor.page.context().waitForEvent("page");
-    await editor.page.locator(".getting-started-step.expanded .button-link, .getting-started-step.expanded .monaco-button").first().click();
+    await editor.page
+      .locator(".getting-started-step.expanded .button-link, .getting-started-step.expanded .monaco-button")
+      .first()
+      .click();
     editor.page = await opened;
     await editor.page.getByRole("button", { name: /Yes, I trust/ }).click();
     await editor.page.locator(".getting-started-step.expanded", { hasText: "Fix failing tests" }).waitFor();
     await editor.shot("example");
-    await editor.page.locator(".getting-started-step.expanded").getByRole("button", { name: "Fix Failing Tests" }).click();
+    await editor.page
+      .locator(".getting-started-step.expanded")
+      .getByRole("button", { name: "Fix Failing Tests" })
+      .click();
     await editor.toast(PROVEN).waitFor({ timeout: 4 * PATIENCE });
     await editor.shot("mended");
-    if (EMBEDDED) assert.match(await editor.view().locator("#facts").innerText(), /local/);
+    if (EMBEDDED) assert.match(await editor.view().locator("#facts").textContent(), /local/);
     await editor.press(PROVEN, "Accept");
     await editor.toast("Applied to").waitFor();
   },

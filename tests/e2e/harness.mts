@@ -124,7 +124,10 @@ export class Editor {
       executablePath: process.env.CODEACT_E2E_CHROMIUM ?? "/usr/bin/chromium",
       args: CHROMIUM,
     });
-    const context = await (await shared).newContext({ viewport: { width: 1400, height: 900 }, reducedMotion: "reduce" });
+    const context = await (await shared).newContext({
+      viewport: { width: 1400, height: 900 },
+      reducedMotion: "reduce",
+    });
     if (options.traced) await context.tracing.start({ screenshots: true, snapshots: true });
     this.page = await context.newPage();
     this.page.setDefaultTimeout(PATIENCE);
@@ -342,7 +345,14 @@ function installed(companion = false): string {
   const files = [join(TOP, "dist", packed)];
   if (companion) files.push(packCompanion());
   const more = files.flatMap((file) => ["--install-extension", file]);
-  call(join(TOOLS, "node_modules", ".bin", "code-server"), "--config", "/dev/null", "--extensions-dir", folder, ...more);
+  call(
+    join(TOOLS, "node_modules", ".bin", "code-server"),
+    "--config",
+    "/dev/null",
+    "--extensions-dir",
+    folder,
+    ...more,
+  );
   return folder;
 }
 

@@ -28,7 +28,12 @@ scenario(
 scenario(
   "others",
   "a model of the editor mends a test of another extension, from the Testing view, its message and the chat",
-  { files: FILES, companion: true, environ: { CODEACT_E2E_ANSWER: BOTH }, settings: { "chat.disableAIFeatures": false } },
+  {
+    files: FILES,
+    companion: true,
+    environ: { CODEACT_E2E_ANSWER: BOTH },
+    settings: { "chat.disableAIFeatures": false },
+  },
   async (editor) => {
     await editor.command("CodeAct: Choose Model");
     await editor.shot("models");
@@ -44,5 +49,41 @@ scenario(
     await editor.toast(PROVEN).waitFor();
     await editor.shot("proven");
     await editor.press(PROVEN, "Discard");
+    await editor.openFile("test_calc.py");
+    await editor.row("test_half").hover();
+    await editor.row("test_half").locator(".action-label[aria-label^='Run Test']").click();
+    const message = editor.page.locator(".zone-widget").getByText("Fix with CodeAct");
+    await message.first().waitFor();
+    await editor.shot("message");
+    await message.first().click();
+    await editor.press(PROVEN, "Accept");
+    await editor.toast("Applied to calc.py").waitFor();
+  },
+);
+
+scenario(
+  "chat",
+  "the chat participant fixes and shows its proof",
+  {
+    files: FILES,
+    script: [BOTH],
+    companion: true,
+    settings: { "chat.disableAIFeatures": false },
+  },
+  async (editor) => {
+    await editor.openFile("calc.py");
+    await editor.command("Chat: Open Chat");
+    const input = editor.page.locator(
+      ".interactive-session .interactive-input-editor, .interactive-session .chat-editor-container",
+    );
+    await input.first().click();
+    await editor.page.keyboard.type("@codeact /fix ");
+    await editor.shot("asked");
+    await editor.page.keyboard.press("Enter");
+    const answer = editor.page.locator(".interactive-response", { hasText: PROVEN });
+    await answer.first().waitFor();
+    await editor.shot("answered");
+    await answer.getByText("Accept", { exact: true }).first().click();
+    await editor.toast("Applied to calc.py").waitFor();
   },
 );

@@ -40,22 +40,25 @@ scenario(
 scenario(
   "files",
   "new, deleted and renamed files are accepted as one edit; a new script too",
-  { files: { ...FILES, "old.txt": "old\n" }, script: [RENAME, "It is called sums now.", SCRIPT] },
+  {
+    files: { ...FILES, "old.txt": "old\n", "plan.txt": "# Plan\n" },
+    script: [RENAME, "The plan is Markdown now.", SCRIPT],
+  },
   async (editor) => {
     await editor.openFile("calc.py");
     await editor.command("CodeAct: Ask CodeAct");
-    await editor.answer("Rename calc to sums");
-    await editor.press(PROVEN, "Review");
-    await until(async () => (await editor.page.locator(".pane-body .monaco-list-row .monaco-checkbox").count()) >= 5);
+    await editor.answer("Make the plan Markdown, and tidy up");
+    await editor.press("all 3 tests end as before", "Review");
+    await until(async () => (await editor.page.locator(".pane-body .monaco-list-row .monaco-checkbox").count()) >= 4);
     await editor.shot("review");
     await editor.command("CodeAct: Accept Proposal");
-    await editor.toast("Applied to 5 files").waitFor();
-    await until(() => existsSync(join(editor.workspace, "sums.py")) && !existsSync(join(editor.workspace, "calc.py")));
+    await editor.toast("Applied to 4 files").waitFor();
+    await until(() => existsSync(join(editor.workspace, "plan.md")) && !existsSync(join(editor.workspace, "plan.txt")));
     assert.equal(existsSync(join(editor.workspace, "old.txt")), false);
     await editor.shot("accepted");
-    await editor.press("Applied to 5 files", "Undo");
-    await until(() => existsSync(join(editor.workspace, "calc.py")) && existsSync(join(editor.workspace, "old.txt")));
-    assert.equal(existsSync(join(editor.workspace, "sums.py")), false);
+    await editor.press("Applied to 4 files", "Undo");
+    await until(() => existsSync(join(editor.workspace, "plan.txt")) && existsSync(join(editor.workspace, "old.txt")));
+    assert.equal(existsSync(join(editor.workspace, "plan.md")), false);
     assert.equal(readFileSync(join(editor.workspace, "old.txt"), "utf8"), "old\n");
     await editor.command("CodeAct: Write Automation Script");
     await editor.answer("List the module names in NAMES.txt");

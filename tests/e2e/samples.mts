@@ -26,9 +26,8 @@ export const CHART =
   "open('chart.png', 'wb').write(png)\nopen('top.csv', 'w').write('product,sum\\ntea,7\\ncoffee,9\\n')\nprint('coffee 9, tea 7')\n```\n";
 
 export const RENAME =
-  "I rename the module, and add a note.\n\n```python\nfrom pathlib import Path\n\nPath('calc.py').rename('sums.py')\n" +
-  "tests = Path('test_calc.py')\ntests.write_text(tests.read_text().replace('from calc', 'from sums'))\n" +
-  "Path('NOTES.md').write_text('calc is called sums now.\\n')\nPath('old.txt').unlink()\nprint('done')\n```\n";
+  "I tidy up.\n\n```python\nfrom pathlib import Path\n\nPath('plan.txt').rename('plan.md')\n" +
+  "Path('NOTES.md').write_text('The plan is Markdown now.\\n')\nPath('old.txt').unlink()\nprint('done')\n```\n";
 
 export const SCRIPT =
   "```python\nimport argparse\nfrom pathlib import Path\n\n\ndef main():\n    parser = argparse.ArgumentParser()\n" +

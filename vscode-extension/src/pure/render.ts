@@ -55,7 +55,7 @@ function renderStep(step: Step): string {
 /** What the model wrote: plain code, or the new definitions of a file. */
 function renderCode(code: string): string {
   const show = (text: string, label: string) =>
-    `<pre class="code" tabindex="0" aria-label="${escapeHtml(label)}">${highlight(text.trimEnd(), "python")}</pre>`;
+    `<pre class="code" tabindex="0" role="group" aria-label="${escapeHtml(label)}">${highlight(text.trimEnd(), "python")}</pre>`;
   const definitions = readDefinitions(code);
   if (!definitions) return show(code, "Code");
   const part = (path: string, text: string) =>
@@ -89,7 +89,9 @@ function renderResult(result: RunEnded): string {
   if (result.answer) parts.push(`<div class="answer">${renderMarkdown(result.answer)}</div>`);
   parts.push(...(result.artifacts ?? []).map(renderArtifact));
   if (result.diff)
-    parts.push(`<pre class="code diff" tabindex="0" aria-label="Diff">${highlight(clip(result.diff), "diff")}</pre>`);
+    parts.push(
+      `<pre class="code diff" tabindex="0" role="group" aria-label="Diff">${highlight(clip(result.diff), "diff")}</pre>`,
+    );
   const mark = { verified: "good", answered: "good" }[result.status as string] ?? "bad";
   if (result.message) parts.push(`<p class="verdict ${mark}">${escapeHtml(result.message)}</p>`);
   if (result.note) parts.push(`<p class="caution">${escapeHtml(result.note)}</p>`);

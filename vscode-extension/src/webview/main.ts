@@ -71,7 +71,7 @@ function drawStatus(): void {
   const text = model.status === "running" ? capital(model.activity) : words;
   const status = element("status");
   if (status.textContent !== text) status.textContent = text; // an equal text would be read aloud again
-  status.dataset.status = model.status;
+  status.dataset.status = state === "open" ? model.status : state;
   document.body.setAttribute("aria-busy", String(model.status === "running"));
 }
 
