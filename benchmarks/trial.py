@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -129,11 +129,13 @@ def commit(workspace: Path) -> None:
         subprocess.run([*git, *command], check=True, stdin=subprocess.DEVNULL)
 
 
-def run_codeact(workspace: Path, state: Path, setup: Setup) -> tuple[dict[str, Any], str]:
-    """Run `codeact fix --json`: its result, and what broke (empty if nothing did)."""
+def run_codeact(
+    workspace: Path, state: Path, setup: Setup, task: Sequence[str] = ("fix",)
+) -> tuple[dict[str, Any], str]:
+    """Run `codeact TASK --json`: its result, with what its steps printed, and what broke (empty if nothing did)."""
     environ = {**os.environ, "CODEACT_STATE_DIR": str(state)}
     command = subprocess.Popen(
-        [str(CODEACT), "fix", "--json", "--workspace", str(workspace), *setup.options()],
+        [str(CODEACT), *task, "--json", "--workspace", str(workspace), *setup.options()],
         cwd=workspace,
         env=environ,
         stdin=subprocess.DEVNULL,
@@ -162,7 +164,9 @@ def read_result(output: str, code: int, errors: str) -> tuple[dict[str, Any], st
     last: dict[str, Any] = events[-1] if events else {}
     if last.get("event") != "result" or code not in (0, 1):
         return {}, f"exit code {code}: {''.join(errors.splitlines()[-1:])[:300]}"
-    if (code == 0) != (last["status"] == "verified"):
+    steps = [event["step"]["observation"] for event in events if event["event"] == "step"]
+    last["printed"] = [seen[key] for seen in steps for key in ("stdout", "value") if seen[key]]
+    if (code == 0) != (last["status"] in ("verified", "answered")):
         return last, f"exit code {code} does not fit the status {last['status']}"
     return last, ""
 

@@ -11,7 +11,7 @@ import sys
 import traceback
 from typing import Any
 
-from codeact_sandbox import exhibits
+from codeact_sandbox import exhibits, showing
 from codeact_sandbox.hints import explain
 
 MAX_VALUE = 4000
@@ -27,6 +27,7 @@ def serve(commands: int, results: int, root: str) -> None:
     sys.path.insert(0, root)
     from codeact_sandbox.helpers import HELPERS, Finished
 
+    showing.watch()
     namespace: dict[str, Any] = {"__name__": "__main__", "__builtins__": __builtins__, **HELPERS}
     number = 0
     while True:
