@@ -158,7 +158,9 @@ def run_kept(folder: Path, before: Mapping[str, str], arguments: tuple[str, ...]
 
 def read_texts(folder: Path) -> dict[str, str]:
     """All files of a folder that are text, by path."""
-    found = {file: file.read_bytes() for file in sorted(folder.rglob("*")) if file.is_file() and ".git" not in file.parts}
+    found = {
+        file: file.read_bytes() for file in sorted(folder.rglob("*")) if file.is_file() and ".git" not in file.parts
+    }
     return {file.relative_to(folder).as_posix(): data.decode() for file, data in found.items() if is_text(data)}
 
 

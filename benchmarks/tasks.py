@@ -71,7 +71,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if options.only == []:
         out = RESULTS / f"{facts['date']}-{re.sub(r'[^A-Za-z0-9.-]+', '-', options.model)}-tasks-{options.set}"
         out.with_suffix(".md").write_text(table + "\n", "utf-8")
-        out.with_suffix(".json").write_text(json.dumps([asdict(result) for result in results], indent=1) + "\n", "utf-8")
+        out.with_suffix(".json").write_text(
+            json.dumps([asdict(result) for result in results], indent=1) + "\n", "utf-8"
+        )
     right = sum(result.outcome == "right" for result in results)
     broken = any(result.touched or result.outcome == "error" for result in results)
     return 1 if broken or right < PROMISE * len(results) else 0

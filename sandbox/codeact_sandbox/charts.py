@@ -8,7 +8,6 @@ from typing import Any, Iterator, Sequence
 
 HEADINGS = ("chart", "series", "x", "y")
 MAX_ROWS = 2000
-Row = "tuple[str, str, object, object]"
 
 
 def tabulate(figure: Any) -> str:  # noqa: ANN401 - matplotlib is not there when this is type-checked
@@ -32,12 +31,12 @@ def _read(axes: Any) -> Iterator[tuple[str, object, object]]:  # noqa: ANN401 - 
         if hasattr(container, "patches"):
             yield from _bars(axes, container, _name(container, f"bars {number}"))
     for number, line in enumerate(axes.lines, 1):
-        places = _plain(line.get_xdata(orig=True))
-        yield from ((_name(line, f"line {number}"), *pair) for pair in zip(places, _plain(line.get_ydata(orig=True))))
+        places, values = _plain(line.get_xdata(orig=True)), _plain(line.get_ydata(orig=True))
+        yield from ((_name(line, f"line {number}"), place, values[at]) for at, place in enumerate(places))
     for number, points in enumerate(axes.collections, 1):
         if type(points).__name__ == "PathCollection":
             name = _name(points, f"points {number}")
-            yield from ((name, *_plain(pair)) for pair in points.get_offsets())
+            yield from ((name, _number(x), _number(y)) for x, y in points.get_offsets())
     wedges = [patch for patch in axes.patches if type(patch).__name__ == "Wedge"]
     for number, wedge in enumerate(wedges, 1):
         yield "share", _name(wedge, f"wedge {number}"), round((wedge.theta2 - wedge.theta1) / 360, 6)
@@ -47,7 +46,8 @@ def _bars(axes: Any, container: Any, name: str) -> Iterator[tuple[str, object, o
     lying = getattr(container, "orientation", "vertical") == "horizontal"
     axis = axes.yaxis if lying else axes.xaxis
     places = list(axis.get_majorticklocs())
-    labels = dict(zip((round(place, 6) for place in places), axis.get_major_formatter().format_ticks(places)))
+    words = axis.get_major_formatter().format_ticks(places)
+    labels = {round(place, 6): words[at] for at, place in enumerate(places)}
     for bar in container.patches:
         low, width = (bar.get_y(), bar.get_height()) if lying else (bar.get_x(), bar.get_width())
         middle = _number(low + width / 2)

@@ -26,7 +26,8 @@ def collect(value: object, namespace: dict[str, Any]) -> list[dict[str, str]]:
         namespace: the action's variables; they give tables their names, and may hold figures that nobody showed.
     """
     shown = showing.take()
-    chosen, size = [], 0
+    chosen: list[dict[str, str]] = []
+    size = 0
     for exhibit in (*_figures(shown), *_interactive([*shown, value, *namespace.values()]), *_tables(value, namespace)):
         size += len(exhibit["data"])
         if len(exhibit["data"]) <= MAX_BYTES and size <= MAX_TOTAL and len(chosen) < MAX_EXHIBITS:

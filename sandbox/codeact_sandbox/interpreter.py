@@ -25,6 +25,7 @@ def serve(commands: int, results: int, root: str) -> None:
 
     site.main()
     sys.path.insert(0, root)
+    sys.path.extend(os.environ.get("PYTHONPATH", "").split(os.pathsep)[1:])  # the Worker's own Python is isolated
     from codeact_sandbox.helpers import HELPERS, Finished
 
     showing.watch()

@@ -36,12 +36,12 @@ def _wrap_savefig(module: ModuleType) -> None:
         _note(self)
         return save(self, *args, **kwargs)
 
-    module.Figure.savefig = savefig  # type: ignore[attr-defined]  # known to be there
+    module.Figure.savefig = savefig
 
 
 def _replace_show(module: ModuleType) -> None:
     """There is no browser here; showing a figure means to hand it over."""
-    module.BaseFigure.show = lambda self, *_, **__: _note(self)  # type: ignore[attr-defined]  # known to be there
+    module.BaseFigure.show = lambda self, *_, **__: _note(self)
 
 
 CHANGES: dict[str, Callable[[ModuleType], None]] = {

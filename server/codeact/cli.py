@@ -96,10 +96,25 @@ def make_parser() -> argparse.ArgumentParser:
     apply.add_argument("--unproven", action="store_true", help="accept it although nothing proves it")
     apply.set_defaults(command="commands:apply")
 
+    _add_upkeep(commands, common)
+    lsp = commands.add_parser("lsp", parents=[common], help="the language server, on standard input and output")
+    lsp.add_argument("--stdio", action="store_true", help="the default; editors pass it")
+    lsp.add_argument("--tcp", metavar="HOST:PORT", default="", help="listen there instead, for development")
+    lsp.set_defaults(command="lsp:main")
+    return parser
+
+
+def _add_upkeep(
+    commands: "argparse._SubParsersAction[argparse.ArgumentParser]", common: argparse.ArgumentParser
+) -> None:
+    """The commands about what CodeAct itself needs."""
     prepare = commands.add_parser(
         "prepare", parents=[common], help="install what the workspace asks for, apart from it (needs the network)"
     )
     prepare.add_argument("--kit", action="store_true", help="with libraries for questions about data")
+    prepare.add_argument(
+        "--with", dest="packages", action="append", default=[], metavar="PACKAGE", help="a package that runs may miss"
+    )
     prepare.set_defaults(command="preparing:prepare")
     doctor = commands.add_parser("doctor", parents=[common], help="what works here, and what mends the rest")
     doctor.set_defaults(command="commands:doctor")
@@ -108,11 +123,6 @@ def make_parser() -> argparse.ArgumentParser:
     model.add_argument("name", nargs="?", default="", help="which one; the default one if left out")
     model.add_argument("--from", dest="source", default="", help="a file, folder or address to take it from")
     model.set_defaults(command="commands:model")
-    lsp = commands.add_parser("lsp", parents=[common], help="the language server, on standard input and output")
-    lsp.add_argument("--stdio", action="store_true", help="the default; editors pass it")
-    lsp.add_argument("--tcp", metavar="HOST:PORT", default="", help="listen there instead, for development")
-    lsp.set_defaults(command="lsp:main")
-    return parser
 
 
 def _common_options() -> argparse.ArgumentParser:

@@ -54,6 +54,14 @@ class TestsRan:
 
 
 @dataclass(frozen=True, kw_only=True)
+class PackagesAdded:
+    """A module was missing, and the package that has it was fetched: it and what it needs, pinned."""
+
+    module: str
+    pins: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
 class ModelChosen:
     """Which model is asked, and how: its name, its context in tokens, and its schedule of turns."""
 
@@ -123,5 +131,14 @@ class RunEnded:
 
 
 Event = (
-    RunStarted | Progress | SnapshotTaken | TestsRan | ModelChosen | ModelText | ModelAnswered | StepTaken | RunEnded
+    RunStarted
+    | Progress
+    | SnapshotTaken
+    | TestsRan
+    | PackagesAdded
+    | ModelChosen
+    | ModelText
+    | ModelAnswered
+    | StepTaken
+    | RunEnded
 )

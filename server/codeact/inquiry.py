@@ -15,6 +15,7 @@ from codeact.proposal import make_proposal, stat
 from codeact.protected import protected
 from codeact.sandboxes.base import Sandbox
 from codeact.snapshot import Snapshot, list_files, read_file
+from codeact.supplies import open_supplied
 from codeact.surroundings import describe_conventions, describe_workspace
 from codeact.targets import test_files
 from codeact.testing import Selection, run_tests
@@ -119,7 +120,7 @@ async def answer_question(walk: Walk, buffers: Mapping[str, str], recorded: Reco
     snapshot = await freeze(walk, buffers, recorded)
     async with AsyncExitStack() as stack:
         bench = await find_bench(walk.settings, walk.run, walk.say, data=True)
-        sandbox = await stack.enter_async_context(open_bench(bench, snapshot))
+        sandbox = await stack.enter_async_context(open_supplied(walk, bench, snapshot, recorded))
         model = await stack.enter_async_context(choose_model(walk, recorded))
         inquiry = Inquiry(walk, snapshot, sandbox)
         assignment = await inquiry.assignment(compact=is_small(model))
@@ -127,6 +128,7 @@ async def answer_question(walk: Walk, buffers: Mapping[str, str], recorded: Reco
         outcome = await work(assignment, model, sandbox, walk.settings.budget, inquiry.tell, schedule_for(model))
         walk.usage += outcome.usage
         made, changed = await inquiry.changes()
+        bench = sandbox.bench
     good = [step for step in inquiry.steps if not step.observation.failure and not step.observation.timed_out]
     artifacts = gather(good, made)
     answer = check_citations(outcome.answer or _printed(good), lambda path: _count_lines(snapshot, path))

@@ -18,7 +18,17 @@ from typing import Any, Self
 from codeact import __version__
 from codeact.disk import sync_folder
 from codeact.errors import JournalError
-from codeact.events import Event, ModelAnswered, ModelChosen, RunEnded, RunStarted, SnapshotTaken, StepTaken, TestsRan
+from codeact.events import (
+    Event,
+    ModelAnswered,
+    ModelChosen,
+    PackagesAdded,
+    RunEnded,
+    RunStarted,
+    SnapshotTaken,
+    StepTaken,
+    TestsRan,
+)
 from codeact.processes import process_identity
 from codeact.record import (
     ARTIFACTS,
@@ -148,6 +158,8 @@ class Journal:
                 self.append("snapshot", event)
             case TestsRan():
                 self.append("tests", event)
+            case PackagesAdded():
+                self.append("packages", event)
             case ModelChosen():
                 self.append("chosen", event)
             case ModelAnswered():

@@ -18,7 +18,7 @@ from typing import Any, TypeVar
 from cattrs import Converter
 
 from codeact.errors import JournalError, RunNotFound, WireError
-from codeact.events import ModelAnswered, ModelChosen, RunEnded, RunStarted, SnapshotTaken, TestsRan
+from codeact.events import ModelAnswered, ModelChosen, PackagesAdded, RunEnded, RunStarted, SnapshotTaken, TestsRan
 from codeact.evidence import Applied, Evidence, Proposal
 from codeact.settings import Settings
 from codeact.trajectory import Completion, Step
@@ -52,6 +52,7 @@ KINDS: Mapping[str, type] = {
     "started": Opening,
     "snapshot": SnapshotTaken,
     "tests": TestsRan,
+    "packages": PackagesAdded,
     "chosen": ModelChosen,
     "model": ModelAnswered,
     "step": Step,
@@ -101,6 +102,10 @@ class Record:
     def tests(self) -> tuple[TestsRan, ...]:
         """The test runs."""
         return self._all("tests", TestsRan)
+
+    def packages(self) -> tuple[str, ...]:
+        """The packages that were added, pinned: those that were missing, without what they brought along."""
+        return tuple(added.pins[0] for added in self._all("packages", PackagesAdded) if added.pins)
 
     def chosen(self) -> ModelChosen | None:
         """Which model was asked, and how."""

@@ -21,11 +21,12 @@ from codeact.models.base import Model
 from codeact.proposal import make_proposal, stat
 from codeact.scripting import write_script
 from codeact.settings import Settings
+from codeact.supplies import missing_in, open_supplied
 from codeact.targets import matching
 from codeact.testing import Selection, run_tests
 from codeact.trajectory import Outcome, Task, TaskKind, TestReport, TestResult
-from codeact.verify import Bench, find_bench, open_bench, prove
-from codeact.walk import Listener, Recording, Walk, choose_model, freeze
+from codeact.verify import Bench, find_bench, prove
+from codeact.walk import Consent, Listener, Recording, Walk, choose_model, freeze
 
 
 async def run_task(
@@ -36,6 +37,7 @@ async def run_task(
     on_event: Listener = lambda _: None,
     recorded: Recording | None = None,
     model: Model | None = None,
+    consent: Consent | None = None,
 ) -> RunEnded:
     """Do a task and tell how it ended; the workspace is only read.
 
@@ -48,6 +50,7 @@ async def run_task(
         on_event: hears everything as it happens.
         recorded: repeats an earlier run's snapshot and answers instead of taking and asking for new ones.
         model: whom to ask, if not the one that the settings name.
+        consent: asks the developer, for instance whether a missing package may be fetched; None if nobody is there.
 
     Raises:
         CodeActError: the machinery failed; the journal has the reason.
@@ -55,7 +58,7 @@ async def run_task(
     run = new_run_id()
     secrets = [settings.model.api_key.value] if settings.model.api_key else []
     with create_journal(settings, run, secrets) as journal:
-        walk = Walk(task, settings, run, journal, on_event, model)
+        walk = Walk(task, settings, run, journal, on_event, model, consent)
         walk.tell(RunStarted(run=run, task=task, workspace=str(settings.workspace)))
         try:
             async with asyncio.timeout(settings.budget.timeout):
@@ -75,10 +78,13 @@ async def fix_tests(walk: Walk, buffers: Mapping[str, str], recorded: Recording 
     snapshot = await freeze(walk, buffers, recorded)
     async with AsyncExitStack() as stack:
         bench = await find_bench(walk.settings, walk.run, walk.say)
-        sandbox = await stack.enter_async_context(open_bench(bench, snapshot))
+        sandbox = await stack.enter_async_context(open_supplied(walk, bench, snapshot, recorded))
         walk.say("running the tests")
         await sandbox.preload()
         before = await run_tests(sandbox, Selection(), walk.settings.sandbox.limits)
+        while await sandbox.supply(missing_in(before)):
+            before = await run_tests(sandbox, Selection(), walk.settings.sandbox.limits)
+        bench = sandbox.bench
         walk.tell(TestsRan(phase="before", report=before))
         repair = Repair(walk.task, snapshot, sandbox, walk.settings.sandbox.limits, before)
         if not repair.targets():

@@ -12,7 +12,7 @@ from codeact.answers import quote
 from codeact.briefs import describe_observation
 from codeact.events import Event, RunEnded, StepTaken, TestsRan
 from codeact.evidence import Evidence, Tally
-from codeact.findings import gather, is_product
+from codeact.findings import FOLDER, gather, is_product
 from codeact.inquiry import find_packages, propose, schedule_for
 from codeact.models.base import Model, is_small
 from codeact.prompts import fill
@@ -20,6 +20,7 @@ from codeact.proposal import make_proposal, stat, tally
 from codeact.sandboxes.base import Completed, Sandbox
 from codeact.scripts import TEST, add_provenance, file_name
 from codeact.snapshot import Snapshot, list_files, read_file, write_tree
+from codeact.supplies import open_supplied
 from codeact.surroundings import describe_conventions, describe_workspace
 from codeact.testing import regressions
 from codeact.trajectory import FileChange, FileState, Message, Step
@@ -109,7 +110,7 @@ async def write_script(walk: Walk, buffers: Mapping[str, str], recorded: Recordi
     path = file_name(walk.settings.scripts, walk.task.instruction, list_files(snapshot))
     async with AsyncExitStack() as stack:
         bench = await find_bench(walk.settings, walk.run, walk.say, data=True)
-        sandbox = await stack.enter_async_context(open_bench(bench, snapshot))
+        sandbox = await stack.enter_async_context(open_supplied(walk, bench, snapshot, recorded))
         model: Model = await stack.enter_async_context(choose_model(walk, recorded))
         drafting = Drafting(walk, snapshot, sandbox, path)
         assignment = await drafting.assignment(compact=is_small(model))
@@ -119,28 +120,20 @@ async def write_script(walk: Walk, buffers: Mapping[str, str], recorded: Recordi
         if outcome.ending is not Ending.SOLVED:
             return walk.end("failed", f"No working script: {outcome.ending}.")
         draft = (await sandbox.changes()).files[path]
+        bench = sandbox.bench
     assert draft is not None  # noqa: S101 - the check has seen it
     return await _propose(walk, bench, drafting, draft)
 
 
 async def _propose(walk: Walk, bench: Bench, drafting: Drafting, draft: FileState) -> RunEnded:
     snapshot, instruction = drafting.snapshot, walk.task.instruction
-    made = {
-        path: after
-        for path, after in drafting.effect.items()
-        if is_product(path, read_file(snapshot, path), instruction)
-    }
     script = add_provenance(draft, instruction, walk.run, snapshot.tree)
     name = PurePosixPath(drafting.path)
     kept = [
         FileChange(drafting.path, None, script),
         FileChange(str(name.with_name(f"test_{name.name}")), None, FileState(TEST.format(script=name.name).encode())),
     ]
-    effect = [
-        FileChange(path, read_file(snapshot, path), after)
-        for path, after in drafting.effect.items()
-        if path not in made
-    ]
+    effect, made = _sort(snapshot, drafting.effect)
     walk.say("running the script and the tests in fresh sandboxes")
     evidence = await prove_script(bench, snapshot, kept, effect, walk.tell)
     proposal = replace(make_proposal(walk.run, snapshot.tree, [*kept, *effect]), evidence=evidence)
@@ -152,19 +145,31 @@ async def _propose(walk: Walk, bench: Bench, drafting: Drafting, draft: FileStat
     return walk.end("verified", message, proposal, drafting.said, artifacts)
 
 
+def _sort(
+    snapshot: Snapshot, effect: Mapping[str, FileState | None]
+) -> tuple[list[FileChange], dict[str, FileState | None]]:
+    """What a script changes in the project, and what it hands over; new data files and pictures are both."""
+    changed = [
+        FileChange(path, read_file(snapshot, path), after)
+        for path, after in effect.items()
+        if not path.startswith(FOLDER)
+    ]
+    return changed, {path: after for path, after in effect.items() if is_product(path, read_file(snapshot, path), "")}
+
+
 async def _run_again(walk: Walk, snapshot: Snapshot) -> RunEnded:
     """Run a kept script on the snapshot, and propose what it changes; no model is asked."""
     path, *arguments = walk.task.script
     bench = await find_bench(walk.settings, walk.run, walk.say, data=True)
     walk.say(f"running {path}")
-    async with open_bench(bench, snapshot) as sandbox:
+    async with open_supplied(walk, bench, snapshot) as sandbox:
         done = await sandbox.spawn([sandbox.python, "-B", path, *arguments], timeout=SCRIPT_SECONDS)
         files = (await sandbox.changes()).files
+        bench = sandbox.bench
     said = done.stdout.strip()[:MAX_SAID]
     if done.exit_code != 0:
         return walk.end("failed", _failed(" ".join(arguments) or "no arguments", done), answer=said)
-    made = {name: now for name, now in files.items() if is_product(name, read_file(snapshot, name), path)}
-    changed = [FileChange(name, read_file(snapshot, name), now) for name, now in files.items() if name not in made]
+    changed, made = _sort(snapshot, files)
     artifacts = gather((), made)
     if not changed:
         return walk.end("answered", f"{path} ran and changes nothing.", answer=said, artifacts=artifacts)

@@ -21,6 +21,7 @@ from codeact.events import (
     ModelAnswered,
     ModelChosen,
     ModelText,
+    PackagesAdded,
     Progress,
     RunEnded,
     RunStarted,
@@ -81,6 +82,8 @@ class Terminal:
                 self._write_on(text)
             case ModelChosen(name=name):
                 self.say(f"model [cyan]{_plain(name)}[/]")
+            case PackagesAdded(module=module, pins=pins):
+                self.say(f"[green]+[/] {_plain(', '.join(pins))} [dim]for {_plain(module)}[/]")
             case ModelAnswered():
                 self._writing = ""
             case RunStarted():

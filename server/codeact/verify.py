@@ -15,7 +15,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from codeact import __version__
-from codeact.environments import choose_interpreter
+from codeact.environments import Addition, add_package, choose_interpreter, find_addition, with_additions
+from codeact.errors import PrepareError
 from codeact.evidence import Evidence
 from codeact.proposal import tally
 from codeact.protected import protected
@@ -89,7 +90,12 @@ async def prove(
 
 
 async def find_bench(
-    settings: Settings, run: str, on_progress: Callable[[str], None] = lambda _: None, *, data: bool = False
+    settings: Settings,
+    run: str,
+    on_progress: Callable[[str], None] = lambda _: None,
+    *,
+    data: bool = False,
+    packages: Sequence[str] = (),
 ) -> Bench:
     """The bench for a run: the workspace's own Python or one prepared for it, unless an image brings one.
 
@@ -98,10 +104,24 @@ async def find_bench(
         run: id of the run.
         on_progress: hears of an environment that has to be prepared first.
         data: libraries for data are wanted too, where the workspace has no environment of its own.
+        packages: what an earlier run had to add, pinned.
+
+    Raises:
+        PrepareError: such a package is no longer there, and may not be fetched without being asked for.
     """
     if settings.sandbox.image:
         return Bench(settings, None, run)
-    return Bench(settings, await asyncio.to_thread(choose_interpreter, settings, on_progress, data=data), run)
+    interpreter = await asyncio.to_thread(choose_interpreter, settings, on_progress, data=data)
+    additions = [await asyncio.to_thread(_addition, settings, pin, interpreter) for pin in packages]
+    return Bench(settings, with_additions(interpreter, additions), run)
+
+
+def _addition(settings: Settings, pin: str, interpreter: Interpreter) -> Addition:
+    if found := find_addition(settings, pin, interpreter):
+        return found
+    if settings.packages == "always":
+        return add_package(settings, pin, interpreter)
+    raise PrepareError(f"The run needs {pin}, which is no longer there. Fetch it again: codeact prepare --with {pin}")
 
 
 @asynccontextmanager

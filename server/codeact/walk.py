@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
 
@@ -18,6 +18,7 @@ from codeact.snapshot import Snapshot, keep, open_snapshot, take_snapshot
 from codeact.trajectory import Artifact, Completion, Task, Usage
 
 Listener = Callable[[Event], None]
+Consent = Callable[[str], Awaitable[bool]]  # asks the developer a question
 
 
 @dataclass(frozen=True)
@@ -27,13 +28,14 @@ class Recording:
     tree: str
     model: ModelChosen
     completions: Sequence[Completion]
+    packages: tuple[str, ...] = ()
 
 
 @dataclass
 class Walk:
     """One task on its way: its settings, its journal, its listener, its price.
 
-    `model` is whom to ask if that is not for the settings to say.
+    `model` is whom to ask if that is not for the settings to say; `consent` asks the developer, if there is one.
     """
 
     task: Task
@@ -42,6 +44,7 @@ class Walk:
     journal: Journal
     on_event: Listener
     model: Model | None = None
+    consent: Consent | None = None
     usage: Usage = Usage()
     steps: int = 0
     why: str = ""

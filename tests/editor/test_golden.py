@@ -12,6 +12,7 @@ from codeact.events import (
     ModelAnswered,
     ModelChosen,
     ModelText,
+    PackagesAdded,
     Progress,
     RunEnded,
     RunStarted,
@@ -93,6 +94,7 @@ EVENTS: dict[str, Event] = {
     "progress": Progress(message="running the tests"),
     "snapshot": SnapshotTaken(tree="1" * 40, files=3, left_out=(Rejected(".env", "may hold secrets"),)),
     "tests": TestsRan(phase="before", report=REPORT),
+    "packages": PackagesAdded(module="yaml", pins=("PyYAML==6.0.3",)),
     "chosen": ModelChosen(name="local:qwen", context=8192, schedule=(Sampling(),)),
     "text": ModelText(text="It "),
     "model": ModelAnswered(

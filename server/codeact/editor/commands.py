@@ -220,6 +220,7 @@ async def _run(ls: Session, uri: str, task: Task) -> Any:  # noqa: ANN401
             buffers=ls.buffers(settings.workspace),
             on_event=tell_and_publish,
             model=model_of_editor(ls, settings),
+            consent=ls.ask,
         )
 
     return await ls.follow(TITLES[task.kind], work)

@@ -21,11 +21,13 @@ class Interpreter:
         version: (major, minor).
         folders: host folders to show: its prefix, its base prefix, the folders that its `.pth` files name outside
             the workspace.
+        additions: those of the folders that hold more packages, beside its own.
     """
 
     executable: Path
     version: tuple[int, int]
     folders: tuple[Path, ...]
+    additions: tuple[Path, ...] = ()
 
 
 def sandbox_user() -> tuple[int, int]:
