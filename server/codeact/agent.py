@@ -17,9 +17,10 @@ from codeact.events import Event, ModelAnswered, ModelText, StepTaken
 from codeact.models.base import Model
 from codeact.sandboxes.base import Sandbox
 from codeact.settings import Budget
-from codeact.trajectory import Action, Completion, Message, Observation, Sampling, Step, TestReport, Usage
+from codeact.trajectory import Action, Artifact, Completion, Message, Observation, Sampling, Step, TestReport, Usage
 
 MAX_EMPTY_TURNS = 2
+MAX_PICTURES = 3
 
 
 class Ending(StrEnum):
@@ -233,10 +234,17 @@ class _Loop:
                 await self.sandbox.execute(step.action)
         seen = self.assignment.describe([step.observation for step in best.steps]) if best.steps else ""
         words = "\n\n".join(part for part in (seen, best.verdict.text) if part)
-        self.messages += [Message("assistant", best.answer), Message("user", words)]
+        pictures = _pictures(best.steps) if self.model.sees else ()
+        self.messages += [Message("assistant", best.answer), Message("user", words, pictures)]
 
     def _end(self, ending: Ending, answer: str = "") -> Outcome:
         return Outcome(ending, answer, self.usage)
+
+
+def _pictures(steps: Sequence[Step]) -> tuple[Artifact, ...]:
+    """The last pictures that steps have shown."""
+    shown = [made for step in steps for made in step.observation.artifacts if made.media_type == "image/png"]
+    return tuple(shown[-MAX_PICTURES:])
 
 
 def _common_length(before: Sequence[Message], after: Sequence[Message]) -> int:

@@ -16,6 +16,7 @@ from codeact.search import Candidate, Search, Tests, search_edits
 from codeact.settings import Limits
 from codeact.smells import smells_of_fix
 from codeact.snapshot import Snapshot, list_files, read_file
+from codeact.surroundings import describe_conventions
 from codeact.targets import is_mended, matching, test_files
 from codeact.testing import Selection, regressions, run_tests
 from codeact.trajectory import (
@@ -37,6 +38,7 @@ MINIMISE_SECONDS = 10.0
 HANGING_SECONDS = 4.0
 MAX_BESIDE = 50
 MAX_RELATED = 10
+MAX_CONVENTIONS = 4000  # characters
 SETTLED = (Outcome.PASSED, Outcome.FAILED)
 
 
@@ -91,8 +93,10 @@ class Repair:
 
     def assignment(self, facts: Facts, *, compact: bool) -> Assignment:
         """What the agent is told about a target, and how its work is judged."""
+        told = "" if compact else describe_conventions(self.snapshot, MAX_CONVENTIONS)
+        said = "\n\n".join(filter(None, (self.task.instruction, told)))
         return Assignment(
-            brief=fix_brief(facts, helpers=describe(), instruction=self.task.instruction, compact=compact),
+            brief=fix_brief(facts, helpers=describe(), instruction=said, compact=compact),
             interpret=lambda block: interpret(block, facts.suspects, tuple(HELPERS)),
             describe=lambda seen: "\n\n".join(filter(None, map(describe_observation, seen))),
             nudge=fill("empty"),

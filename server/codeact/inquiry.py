@@ -8,11 +8,13 @@ from codeact.agent import Assignment, Ending, work
 from codeact.briefs import describe_observation
 from codeact.events import Event, RunEnded, StepTaken, TestsRan
 from codeact.findings import check_citations, gather, is_product, unfounded_numbers
+from codeact.formatting import format_files
 from codeact.journal import find_run, read_journal
 from codeact.models.base import Model, is_small
 from codeact.prompts import fill
 from codeact.proposal import make_proposal, stat
 from codeact.protected import protected
+from codeact.remedies import Remedy, count_repeats, find_remedy, learn, load_remedies, save_remedies
 from codeact.sandboxes.base import Sandbox
 from codeact.snapshot import Snapshot, list_files, read_file
 from codeact.supplies import open_supplied
@@ -28,6 +30,7 @@ COMPACT_SIZE, FULL_SIZE = 3500, 16_000
 COMPACT_CONVENTIONS, FULL_CONVENTIONS = 400, 4000
 # A small model's first answer is its best; after a failure some chance keeps it from saying the same again.
 SMALL_SCHEDULE = (Sampling(max_tokens=700), *(Sampling(temperature=0.5, max_tokens=700),) * 7)
+CHART_ROWS = 12
 LIBRARIES = ("numpy", "pandas", "matplotlib", "openpyxl", "plotly", "yaml", "requests", "PIL")
 
 
@@ -39,6 +42,7 @@ class Inquiry:
     snapshot: Snapshot
     sandbox: Sandbox
     steps: list[Step] = field(default_factory=list)
+    remedies: tuple[Remedy, ...] = ()
 
     def tell(self, event: Event) -> None:
         """Hear of a step, and pass everything on."""
@@ -55,11 +59,16 @@ class Inquiry:
         return Assignment(
             brief=await self._brief(compact=compact),
             interpret=lambda block: block,
-            describe=lambda observations: describe_steps(observations, compact=compact),
+            describe=lambda observations: self._describe(observations, compact=compact),
             restart=restart,
             nudge=fill("ask-unlooked"),
             objection=self._object,
         )
+
+    def _describe(self, observations: Sequence[Observation], *, compact: bool) -> str:
+        """What the model reads: what came of its actions, and what is known of such an error."""
+        notes = describe_repeats(self.steps, find_remedy(self.remedies, observations[-1]))
+        return describe_steps(observations, notes, compact=compact)
 
     def _object(self, answer: str) -> str:
         """Numbers that nobody has computed are not taken for an answer."""
@@ -67,8 +76,8 @@ class Inquiry:
         return fill("ask-unfounded", numbers=", ".join(numbers[:5])) if numbers else ""
 
     async def changes(self) -> tuple[dict[str, FileState | None], list[FileChange]]:
-        """The files that the steps have made to hand over, and the changes of the project."""
-        found = (await self.sandbox.changes()).files
+        """The files that the steps have made to hand over, and the changes of the project, formatted as it is."""
+        found = await format_files(self.sandbox, self.snapshot, (await self.sandbox.changes()).files)
         made: dict[str, FileState | None] = {}
         changed = []
         for path, after in found.items():
@@ -122,11 +131,14 @@ async def answer_question(walk: Walk, buffers: Mapping[str, str], recorded: Reco
         bench = await find_bench(walk.settings, walk.run, walk.say, data=True)
         sandbox = await stack.enter_async_context(open_supplied(walk, bench, snapshot, recorded))
         model = await stack.enter_async_context(choose_model(walk, recorded))
-        inquiry = Inquiry(walk, snapshot, sandbox)
+        remedies = () if recorded else load_remedies(walk.settings)
+        inquiry = Inquiry(walk, snapshot, sandbox, remedies=remedies)
         assignment = await inquiry.assignment(compact=is_small(model))
         walk.say(f"asking {model.name}")
         outcome = await work(assignment, model, sandbox, walk.settings.budget, inquiry.tell, schedule_for(model))
         walk.usage += outcome.usage
+        if not recorded:
+            save_remedies(walk.settings, learn(remedies, inquiry.steps))
         made, changed = await inquiry.changes()
         bench = sandbox.bench
     good = [step for step in inquiry.steps if not step.observation.failure and not step.observation.timed_out]
@@ -189,15 +201,33 @@ def schedule_for(model: Model) -> Sequence[Sampling]:
     return SMALL_SCHEDULE if is_small(model) else model.schedule
 
 
-def describe_steps(observations: Sequence[Observation], *, compact: bool) -> str:
+def describe_repeats(steps: Sequence[Step], remedy: Remedy | None) -> str:
+    """What to tell about an error that came before: in this run, or in an earlier one that got past it."""
+    count = count_repeats(steps)
+    if count > 1:
+        return fill("ask-repeated", count=str(count))
+    return fill("ask-remedy", code=remedy.code) if remedy else ""
+
+
+def describe_steps(observations: Sequence[Observation], notes: str = "", *, compact: bool) -> str:
     """What the model reads after its actions: what came of them, and what it is to do now."""
-    seen = "\n\n".join(filter(None, map(describe_observation, observations))) or "It ran and printed nothing."
+    parts = [part for one in observations for part in (describe_observation(one), describe_charts(one))]
+    seen = "\n\n".join(filter(None, [*parts, notes])) or "It ran and printed nothing."
     last = observations[-1]
     if last.failure or last.timed_out:
         return fill("ask-failed", observation=seen)
     if compact and not (last.stdout.strip() or last.value.strip()):
         return fill("ask-silent", observation=seen)
     return fill("ask-seen-compact" if compact else "ask-seen", observation=seen)
+
+
+def describe_charts(observation: Observation) -> str:
+    """The numbers that figures show, for whoever cannot see them: the first rows of each."""
+    charts = [
+        made for made in observation.artifacts if made.media_type == "text/csv" and made.name.startswith("figure-")
+    ]
+    heads = ["\n".join(made.data.decode("utf-8", "replace").splitlines()[: CHART_ROWS + 1]) for made in charts]
+    return "\n".join(f"The chart shows:\n{head}" for head in heads)
 
 
 async def find_packages(sandbox: Sandbox) -> str:

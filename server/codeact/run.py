@@ -13,6 +13,7 @@ from codeact.errors import CodeActError, ModelUnavailable
 from codeact.events import RunEnded, RunStarted, StepTaken, TestsRan
 from codeact.evidence import Evidence, Proposal
 from codeact.fixing import Repair
+from codeact.formatting import format_files
 from codeact.inquiry import answer_question
 from codeact.journal import create_journal, new_run_id
 from codeact.ladder import Ladder
@@ -95,6 +96,7 @@ async def fix_tests(walk: Walk, buffers: Mapping[str, str], recorded: Recording 
         if ladder.trouble and not repair.mended:
             raise ladder.trouble
         await _minimise(walk, repair)
+        repair.files = await format_files(sandbox, snapshot, repair.files)
     return await _propose(walk, repair, bench)
 
 

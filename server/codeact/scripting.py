@@ -13,6 +13,8 @@ from codeact.briefs import describe_observation
 from codeact.events import Event, RunEnded, StepTaken, TestsRan
 from codeact.evidence import Evidence, Tally
 from codeact.findings import FOLDER, gather, is_product
+from codeact.formatting import format_files
+from codeact.framing import frame
 from codeact.inquiry import find_packages, propose, schedule_for
 from codeact.models.base import Model, is_small
 from codeact.prompts import fill
@@ -45,6 +47,7 @@ class Drafting:
     steps: list[Step] = field(default_factory=list)
     said: str = ""
     effect: dict[str, FileState | None] = field(default_factory=dict)
+    draft: FileState | None = None
 
     def tell(self, event: Event) -> None:
         """Hear of a step, and pass everything on."""
@@ -57,7 +60,7 @@ class Drafting:
         size = COMPACT_SIZE if compact else FULL_SIZE
         task = self.walk.task
         question = fill(
-            "script",
+            "script-compact" if compact else "script",
             workspace=describe_workspace(self.snapshot, task.instruction, size),
             conventions=describe_conventions(self.snapshot, size // 8),
             instruction="\n\n".join(filter(None, (task.instruction, task.shown))),
@@ -67,12 +70,16 @@ class Drafting:
                 Message("system", fill("system-script", packages=await find_packages(self.sandbox))),
                 Message("user", question),
             ),
-            interpret=lambda block: f"write({self.path!r}, {quote(block.strip() + chr(10))})",
+            interpret=lambda block: self._write(frame(block, self.walk.task.instruction) if compact else block),
             describe=lambda seen: "\n\n".join(filter(None, (describe_observation(one) for one in seen if one.failure))),
             restart=self.sandbox.restore,
             check=self.check,
             nudge=fill("script-failed", problem="There was no ```python block in your answer."),
         )
+
+    def _write(self, script: str) -> str:
+        """The action that puts a script in its place."""
+        return f"write({self.path!r}, {quote(script.strip() + chr(10))})"
 
     async def check(self) -> Verdict:
         """Try the script: its help, its dry run, which may change nothing, and itself."""
@@ -96,6 +103,7 @@ class Drafting:
             effect = {path: now for path, now in (await self.sandbox.changes()).files.items() if path != self.path}
             if arguments and effect:
                 return f"With {arguments[0]} it changes files. It must only print what would be done."
+        self.draft = state
         self.said, self.effect = done.stdout.strip()[:MAX_SAID], effect
         if self.effect or self.said:
             return ""
@@ -119,7 +127,8 @@ async def write_script(walk: Walk, buffers: Mapping[str, str], recorded: Recordi
         walk.usage += outcome.usage
         if outcome.ending is not Ending.SOLVED:
             return walk.end("failed", f"No working script: {outcome.ending}.")
-        draft = (await sandbox.changes()).files[path]
+        await sandbox.restore()
+        draft = (await format_files(sandbox, snapshot, {path: drafting.draft}))[path]
         bench = sandbox.bench
     assert draft is not None  # noqa: S101 - the check has seen it
     return await _propose(walk, bench, drafting, draft)
@@ -232,4 +241,6 @@ def _failed(arguments: str, done: Completed) -> str:
         return f"Run with {arguments}, it did not end in time."
     said = (done.stderr.strip() or done.stdout.strip())[-MAX_SAID:]
     hint = " Every option needs a default." if done.exit_code == USAGE_ERROR and "usage:" in said else ""
+    if "unable to open database file" in said or "No such file or directory" in said:
+        hint += " A folder must be made before a file is written into it: os.makedirs(folder, exist_ok=True)."
     return f"Run with {arguments}, it ended with exit code {done.exit_code}.{hint}\n{said}"

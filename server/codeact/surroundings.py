@@ -9,9 +9,10 @@ import json
 import math
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import PurePosixPath
 
+from codeact.formatting import find_formatter, read_tools
 from codeact.snapshot import Snapshot, list_files, read_file
 
 CONVENTIONS = ("AGENTS.md", "CLAUDE.md", ".github/copilot-instructions.md")
@@ -54,11 +55,14 @@ def describe_workspace(snapshot: Snapshot, question: str, size: int) -> str:
 
 
 def describe_conventions(snapshot: Snapshot, size: int) -> str:
-    """What the workspace tells assistants of its own conventions; empty if nothing."""
-    for path in CONVENTIONS:
-        if text := _text(snapshot, path).strip():
-            return f"The project's conventions ({path}):\n{text[:size]}"
-    return ""
+    """What the workspace tells assistants of its own conventions, and how it formats and lints; empty if nothing."""
+    told = ((path, _text(snapshot, path).strip()) for path in CONVENTIONS)
+    parts = [f"The project's conventions ({path}):\n{text[:size]}" for path, text in told if text][:1]
+    if formatter := find_formatter(snapshot):
+        tool = read_tools(snapshot).get(formatter)
+        length = tool.get("line-length") if isinstance(tool, Mapping) else None
+        parts.append(f"It is formatted with {formatter}{f', in lines of at most {length}' if length else ''}.")
+    return "\n".join(parts)
 
 
 def _rank(paths: Sequence[str], words: frozenset[str], read: Callable[[str], str]) -> list[str]:

@@ -39,11 +39,21 @@ class Task:
 
 
 @dataclass(frozen=True)
+class Artifact:
+    """A picture, table or file that an action made."""
+
+    name: str
+    media_type: str
+    data: bytes = field(repr=False)
+
+
+@dataclass(frozen=True)
 class Message:
-    """One turn of the conversation with a model."""
+    """One turn of the conversation with a model; `pictures` go to models that can see."""
 
     role: Literal["system", "user", "assistant"]
     content: str
+    pictures: tuple[Artifact, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -113,15 +123,6 @@ class Failure:
     type: str
     message: str
     traceback: str
-
-
-@dataclass(frozen=True)
-class Artifact:
-    """A picture, table or file that an action made."""
-
-    name: str
-    media_type: str
-    data: bytes = field(repr=False)
 
 
 class Outcome(StrEnum):

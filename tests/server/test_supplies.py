@@ -60,9 +60,8 @@ def workspace(tmp_path: Path) -> Path:
 ASK = Task(kind=TaskKind.ASK, instruction="Which slugify is it?")
 
 
-async def test_a_missing_package_is_fetched_and_the_step_tried_again(
-    workspace: Path, scripted: Start, wheels: Path
-) -> None:
+@pytest.mark.usefixtures("wheels")
+async def test_a_missing_package_is_fetched_and_the_step_tried_again(workspace: Path, scripted: Start) -> None:
     """With `always`, the model never sees the failure, earlier variables are there, and the journal has the pins."""
     settings = settings_for(workspace, scripted([say(LOAD), say("It is 6.0, and 42.")]), "always")
     ended = await run_task(ASK, settings)
@@ -74,7 +73,8 @@ async def test_a_missing_package_is_fetched_and_the_step_tried_again(
     assert same, "a replay takes what was fetched then"
 
 
-async def test_never_and_no_tell_what_is_missing(workspace: Path, scripted: Start, wheels: Path) -> None:
+@pytest.mark.usefixtures("wheels")
+async def test_never_and_no_tell_what_is_missing(workspace: Path, scripted: Start) -> None:
     """Without leave nothing is fetched; the model reads that it is missing, the developer how to have it."""
     for packages, answer in (("never", True), ("ask", False)):
         server = scripted([say(LOAD), say("```python\nprint(1)\n```"), say("Cannot say.")])
@@ -108,7 +108,8 @@ async def test_tests_that_miss_a_package_are_run_again(workspace: Path, scripted
     assert ended.message.startswith("Nothing to fix"), ended.message
 
 
-async def test_proofs_of_a_run_have_its_packages(workspace: Path, scripted: Start, wheels: Path) -> None:
+@pytest.mark.usefixtures("wheels")
+async def test_proofs_of_a_run_have_its_packages(workspace: Path, scripted: Start) -> None:
     """A script that needs an added package is proven with it, on that day and on a later one."""
     script = "import slugify\n\nif __name__ == '__main__':\n    print('hello', slugify.VERSION)\n"
     settings = settings_for(workspace, scripted([say(f"```python\n{script}\n```")]), "always")

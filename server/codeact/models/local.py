@@ -73,6 +73,7 @@ class LocalModel:
         self.name = f"local:{plan.model.name}"
         self.context = plan.context
         self.schedule = plan.model.schedule
+        self.sees = False
         self._plan = plan
         self._on_progress = on_progress
 

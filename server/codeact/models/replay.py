@@ -23,6 +23,7 @@ class ReplayModel:
         self.name = name
         self.context = context
         self.schedule = tuple(schedule or (Sampling(samples=max(1, len(entry.answers))) for entry in recorded))
+        self.sees = False
         self._recorded = tuple(recorded)
         self._next = 0
 
