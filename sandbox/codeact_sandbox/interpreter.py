@@ -27,9 +27,10 @@ def serve(commands: int, results: int, root: str) -> None:
     sys.path.insert(0, root)
     sys.path.extend(os.environ.get("PYTHONPATH", "").split(os.pathsep)[1:])  # the Worker's own Python is isolated
     from codeact_sandbox.helpers import HELPERS, Finished
+    from codeact_sandbox.toolbox import TOOLS
 
     showing.watch()
-    namespace: dict[str, Any] = {"__name__": "__main__", "__builtins__": __builtins__, **HELPERS}
+    namespace: dict[str, Any] = {"__name__": "__main__", "__builtins__": __builtins__, **HELPERS, **TOOLS}
     number = 0
     while True:
         header = _read(commands, 4)

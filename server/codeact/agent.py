@@ -63,6 +63,7 @@ class Assignment:
         check: judges the view after each answer; None when the model itself says that it is done.
         nudge: what the model reads when an answer has no code though it should.
         objection: what is wrong with the model's final words, told to it once; empty if nothing is.
+        conclude: the answer that steps amount to without any words of the model; empty to go on.
     """
 
     brief: tuple[Message, ...]
@@ -72,6 +73,7 @@ class Assignment:
     check: Callable[[], Awaitable[Verdict]] | None = None
     nudge: str = ""
     objection: Callable[[str], str] = lambda _: ""
+    conclude: Callable[[Sequence[Step]], str] = lambda _: ""
 
 
 @dataclass(frozen=True)
@@ -224,7 +226,10 @@ class _Loop:
         verdict = await self.assignment.check() if self.assignment.check else Verdict(passed=False)
         steps[-1] = replace(steps[-1], observation=replace(steps[-1].observation, tests=verdict.report))
         self.tell(StepTaken(step=steps[-1]))
-        return Attempt(text, tuple(steps), verdict, steps[-1].observation.finished)
+        finished = steps[-1].observation.finished
+        if finished is None:
+            finished = self.assignment.conclude(steps) or None
+        return Attempt(text, tuple(steps), verdict, finished)
 
     async def _go_on_from(self, best: Attempt, attempts: Sequence[Attempt]) -> None:
         """Continue the conversation, and the view, after the best attempt of this turn."""

@@ -30,9 +30,11 @@ class Parsed:
 def parse_answer(text: str) -> Parsed:
     """Split an answer into words and Python blocks.
 
-    A block that was never closed runs to the end of the answer, without a last statement that was cut off. An answer
-    without any fence that is Python as a whole, and defines something, counts as one block.
+    Where some blocks say that they are Python, those that say nothing are examples of output. A block that was never
+    closed runs to the end of the answer, without a last statement that was cut off. An answer without any fence that is
+    Python as a whole, and defines something, counts as one block.
     """
+    labelled: list[str] = []
     blocks, words, position = [], [], 0
     while match := FENCE.search(text, position):
         words.append(text[position : match.start()])
@@ -40,12 +42,13 @@ def parse_answer(text: str) -> Parsed:
         code = text[match.end() : closing.start() if closing else len(text)]
         if match["language"].lower() in PYTHON:
             blocks.append(_clean(code) if closing else _drop_cut_end(_clean(code)))
+            labelled += blocks[-1:] if match["language"] else []
         position = closing.end() if closing else len(text)
     words.append(text[position:])
     if not blocks and _defines_something(text):
         return Parsed("", (text.strip("\n"),))
     thought = re.sub(r"<think>.*?(</think>|\Z)", "", "".join(words), flags=re.DOTALL).strip()
-    return Parsed(thought, tuple(block for block in blocks if block.strip()))
+    return Parsed(thought, tuple(block for block in labelled or blocks if block.strip()))
 
 
 def interpret(code: str, known: Sequence[Definition], helpers: Sequence[str]) -> str:

@@ -1,5 +1,6 @@
 """The ask task: the model looks, computes and changes in the sandbox, and hands over an answer, artifacts or a diff."""
 
+import re
 from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field, replace
@@ -25,12 +26,17 @@ from codeact.trajectory import Action, Artifact, FileChange, FileState, Message,
 from codeact.verify import Bench, find_bench, open_bench, prove
 from codeact.walk import Recording, Walk, choose_model, freeze
 from codeact_sandbox.helpers import describe
+from codeact_sandbox.toolbox import describe_tools
 
 COMPACT_SIZE, FULL_SIZE = 3500, 16_000
 COMPACT_CONVENTIONS, FULL_CONVENTIONS = 400, 4000
 # A small model's first answer is its best; after a failure some chance keeps it from saying the same again.
-SMALL_SCHEDULE = (Sampling(max_tokens=700), *(Sampling(temperature=0.5, max_tokens=700),) * 7)
+# What it writes after its code is an explanation that nobody reads.
+FIRST = Sampling(max_tokens=700, stop=("\n```\n",))
+SMALL_SCHEDULE = (FIRST, *(replace(FIRST, temperature=0.5),) * 5)
 CHART_ROWS = 12
+MAX_ANSWER = 4000  # characters of what code printed
+CHART = re.compile(r"\b(chart|plot|graph|diagram|histogram|draw|figure|visuali[sz]e|pie|bars?)\w*", re.IGNORECASE)
 LIBRARIES = ("numpy", "pandas", "matplotlib", "openpyxl", "plotly", "yaml", "requests", "PIL")
 
 
@@ -63,6 +69,7 @@ class Inquiry:
             restart=restart,
             nudge=fill("ask-unlooked"),
             objection=self._object,
+            conclude=conclude if compact else lambda _: "",
         )
 
     def _describe(self, observations: Sequence[Observation], *, compact: bool) -> str:
@@ -91,7 +98,7 @@ class Inquiry:
     async def _brief(self, *, compact: bool) -> tuple[Message, ...]:
         task = self.walk.task
         wanted = "\n\n".join(filter(None, (task.instruction, task.shown)))
-        how = fill("ask-how-compact" if compact else "ask-how")
+        how = self._how() if compact else fill("ask-how")
         if task.follows:
             earlier = await self._go_on_from(task.follows)
             return (*earlier, Message("user", fill("follow-up", instruction=wanted, how=how)))
@@ -99,7 +106,7 @@ class Inquiry:
         system = (
             fill("system-ask-compact", packages=packages)
             if compact
-            else fill("system-ask", packages=packages, helpers=describe())
+            else fill("system-ask", packages=packages, helpers=f"{describe()}\n{describe_tools()}")
         )
         question = fill(
             "ask",
@@ -109,6 +116,14 @@ class Inquiry:
             how=how,
         )
         return Message("system", system), Message("user", question)
+
+    def _how(self) -> str:
+        """What a small model is told of how to go about it: no word that this task does not need."""
+        question = self.walk.task.instruction
+        charts = fill("ask-how-chart") if CHART.search(question) else ""
+        tools = describe_tools(question)
+        helpers = fill("ask-how-tools", tools=tools) if tools else ""
+        return fill("ask-how-compact", charts=charts, helpers=helpers)
 
     async def _go_on_from(self, run: str) -> tuple[Message, ...]:
         """Do the steps of an earlier run again, so that its variables and files are there, and return its messages."""
@@ -121,6 +136,9 @@ class Inquiry:
             messages = [*messages[: request.kept], *request.added]
         last = record.completions()[-1:]
         said = [Message("assistant", answer.text) for completion in last for answer in completion.answers[:1]]
+        ended = record.ended()
+        if said and ended and ended.answer and ended.answer not in said[-1].content:
+            said += [Message("user", ended.answer)]  # what the code printed was the answer
         return (*messages, *said)
 
 
@@ -199,6 +217,15 @@ async def propose(
 def schedule_for(model: Model) -> Sequence[Sampling]:
     """One answer at a time: there is no test that could choose among several."""
     return SMALL_SCHEDULE if is_small(model) else model.schedule
+
+
+def conclude(steps: Sequence[Step]) -> str:
+    """What the code of a small model printed is the answer: its words about that would only be less exact."""
+    seen = steps[-1].observation
+    if seen.failure or seen.timed_out:
+        return ""
+    text = _printed(steps)[:MAX_ANSWER]
+    return f"```text\n{text}\n```" if "\n" in text else text
 
 
 def describe_repeats(steps: Sequence[Step], remedy: Remedy | None) -> str:

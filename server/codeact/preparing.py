@@ -4,6 +4,7 @@ import asyncio
 import sys
 from argparse import Namespace
 
+from codeact.containers import DEVCONTAINER, make_image
 from codeact.environments import Offer, add_package, choose_interpreter, find_offer
 from codeact.environments import prepare as build
 from codeact.sandboxes import find_own
@@ -17,6 +18,12 @@ def prepare(options: Namespace, settings: Settings, terminal: Terminal) -> int:
     """Prepare what a workspace asks for; with `--kit` what questions about data like, `--with` single packages."""
     if options.packages:
         return _add(options, settings, terminal)
+    if settings.sandbox.image == DEVCONTAINER:
+        made = make_image(settings, terminal.work_on)
+        terminal.say(f"[green]✔[/] The image {made.image or made.tag} is there.")
+        if made.left_out:
+            terminal.hint(f"Not followed in devcontainer.json: {', '.join(made.left_out)}.")
+        return OK
     if own := find_own(settings):
         terminal.say(f"Nothing to prepare: the workspace has its own environment, {own.executable}.")
         return OK

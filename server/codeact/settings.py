@@ -80,7 +80,8 @@ class SandboxSettings:
         backend: `auto`, `docker` or `bubblewrap`.
         python: interpreter for the workspace's code; empty means the workspace's virtual environment,
             else the best found.
-        image: Docker image to use instead of the machine's own Python (docker backend only).
+        image: Docker image to use instead of the machine's own Python (docker backend only); `devcontainer` for the
+            one that the workspace's devcontainer.json names.
         limits: what it may use.
     """
 

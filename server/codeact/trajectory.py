@@ -100,12 +100,14 @@ class Sampling:
         temperature: how diverse they are; 0 is the likeliest words only.
         max_tokens: bound on the length of each answer.
         afresh: ask the first question again, without the failed attempts since, which draw a small model back to them.
+        stop: texts at which an answer ends; they are not part of it.
     """
 
     samples: int = 1
     temperature: float = 0.0
     max_tokens: int = 4096
     afresh: bool = False
+    stop: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

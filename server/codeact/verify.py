@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from codeact import __version__
+from codeact.containers import with_image
 from codeact.environments import Addition, add_package, choose_interpreter, find_addition, with_additions
 from codeact.errors import PrepareError
 from codeact.evidence import Evidence
@@ -110,7 +111,7 @@ async def find_bench(
         PrepareError: such a package is no longer there, and may not be fetched without being asked for.
     """
     if settings.sandbox.image:
-        return Bench(settings, None, run)
+        return Bench(await asyncio.to_thread(with_image, settings, on_progress), None, run)
     interpreter = await asyncio.to_thread(choose_interpreter, settings, on_progress, data=data)
     additions = [await asyncio.to_thread(_addition, settings, pin, interpreter) for pin in packages]
     return Bench(settings, with_additions(interpreter, additions), run)

@@ -66,6 +66,8 @@ def make_body(name: str, messages: Sequence[Message], sampling: Sampling, quirks
         body[limit] = sampling.max_tokens
     if sampling.samples > 1 and Quirk.ONE_SAMPLE not in quirks:
         body["n"] = sampling.samples
+    if sampling.stop:
+        body["stop"] = list(sampling.stop)
     if Quirk.NO_STREAM not in quirks:
         body["stream"] = True
         if Quirk.NO_USAGE not in quirks:
