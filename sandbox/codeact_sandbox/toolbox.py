@@ -121,19 +121,38 @@ TOOLS: dict[str, Any] = {
 }
 WORDS = {
     "imports": "import imports imported module modules depend depends dependency dependencies client library uses",
-    "functions": "function functions method methods longest decorator docstrings test tests skipped skip lines",
-    "links": "link links dead broken page pages picture pictures image images docs",
+    "functions": "function functions method methods longest decorator docstrings skipped skip",
+    "links": "link links dead broken page pages picture pictures image images",
     "duplicates": "duplicate duplicates same identical copies equal",
     "comments": "todo todos fixme fixmes comment comments hack",
     "rename": "rename renames renaming replace everywhere",
 }
 
 
+EXAMPLES = {
+    "imports": "for row in imports():\n    print(row['path'], row['line'], row['module'])",
+    "functions": "for row in sorted(functions('**/*.py'), key=lambda row: -row['lines'])[:5]:\n"
+    "    print(row['path'], row['line'], row['name'], row['lines'], row['decorators'])",
+    "links": "for row in links('**/*'):\n"
+    "    print(row['path'], row['line'], row['target'], row['file'], row['exists'])",
+    "duplicates": "for group in duplicates('**/*'):\n    print(', '.join(group))",
+    "comments": "for row in comments('TODO'):\n    print(f\"{row['path']}:{row['line']} {row['text']}\")",
+    "rename": "print(rename('old_name', 'new_name'))",
+}
+
+
 def describe_tools(question: str = "") -> str:
-    """One line for each function: all, or those that have to do with a question's words."""
+    """One line for each function: all; or, for a question, those that have to do with its words, with an example."""
+    if not question:
+        return "\n".join(f"- {_about(name)}" for name in TOOLS)
     said = set(re.findall(r"[a-z]+", question.lower()))
-    chosen = [name for name in TOOLS if not question or said & set(WORDS[name].split())]
-    return "\n".join(f"- {' '.join((TOOLS[name].__doc__ or '').split())}" for name in chosen)
+    chosen = [name for name in TOOLS if said & set(WORDS[name].split())]
+    chosen = ["rename"] if "rename" in chosen else chosen  # its words are plain, and name things of every kind
+    return "\n".join(f"# {_about(name)}\n{EXAMPLES[name]}" for name in chosen)
+
+
+def _about(name: str) -> str:
+    return " ".join((TOOLS[name].__doc__ or "").split())
 
 
 def _trees(pattern: str) -> Iterator[tuple[str, ast.Module]]:

@@ -63,6 +63,8 @@ class Assignment:
         check: judges the view after each answer; None when the model itself says that it is done.
         nudge: what the model reads when an answer has no code though it should.
         objection: what is wrong with the model's final words, told to it once; empty if nothing is.
+        retell: begun anew, the conversation ends with what was wrong with the last attempt, which itself is left out:
+            a small model that sees its mistake repeats it.
         conclude: the answer that steps amount to without any words of the model; empty to go on.
     """
 
@@ -74,6 +76,7 @@ class Assignment:
     nudge: str = ""
     objection: Callable[[str], str] = lambda _: ""
     conclude: Callable[[Sequence[Step]], str] = lambda _: ""
+    retell: bool = False
 
 
 @dataclass(frozen=True)
@@ -138,6 +141,7 @@ class _Loop:
     steps: int = 0
     nudged: bool = False
     objected: bool = False
+    wrong: str = ""
 
     async def run(self) -> Outcome:
         self.messages = list(self.assignment.brief)
@@ -164,7 +168,7 @@ class _Loop:
 
     async def _think(self, sampling: Sampling) -> Completion:
         if sampling.afresh:
-            self.messages = list(self.assignment.brief)
+            self.messages = self._begin_anew()
         completion = await self.model.sample(self.messages, sampling, lambda text: self.tell(ModelText(text=text)))
         kept = _common_length(self.recorded, self.messages)
         added = tuple(self.messages[kept:])
@@ -172,6 +176,12 @@ class _Loop:
         self.usage += completion.usage
         self.tell(ModelAnswered(kept=kept, added=added, sampling=sampling, completion=completion))
         return completion
+
+    def _begin_anew(self) -> list[Message]:
+        *first, last = self.assignment.brief
+        if not (self.assignment.retell and self.wrong):
+            return [*first, last]
+        return [*first, Message(last.role, f"{last.content}\n\nMind what went wrong before:\n{self.wrong}")]
 
     async def _try_answers(self, completion: Completion, sampling: Sampling) -> list[Attempt]:
         """Try each answer that was not tried before, up to the first that passes."""
@@ -239,6 +249,7 @@ class _Loop:
                 await self.sandbox.execute(step.action)
         seen = self.assignment.describe([step.observation for step in best.steps]) if best.steps else ""
         words = "\n\n".join(part for part in (seen, best.verdict.text) if part)
+        self.wrong = words
         pictures = _pictures(best.steps) if self.model.sees else ()
         self.messages += [Message("assistant", best.answer), Message("user", words, pictures)]
 

@@ -60,10 +60,9 @@ def frame(code: str, about: str) -> str:
         tree = ast.parse(code)
     except (SyntaxError, ValueError):
         return code
-    imported = {alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names}
-    if "argparse" in imported or "sys.argv" in code:
+    if "argparse." in code or "sys.argv" in code:
         return code
-    kept = [node for node in tree.body if not _is_guard(node)]
+    kept = [node for node in tree.body if not (_is_guard(node) or _is_unused_import(node, tree))]
     functions = [node.name for node in kept if isinstance(node, ast.FunctionDef) and not _needs_arguments(node)]
     loose = [node for node in kept if not isinstance(node, (ast.Import, ast.ImportFrom, ast.FunctionDef, ast.ClassDef))]
     loose = [node for node in loose if not _is_call_of(node, functions) and not _is_constant(node)]
@@ -79,6 +78,7 @@ def frame(code: str, about: str) -> str:
         text = "\n".join(_source(lines, node) for node in kept if not _is_call_of(node, functions))
         if work == "main":
             text, work = _rename(text, "main", "work"), "work"
+    imported = {alias.name for node in kept if isinstance(node, ast.Import) for alias in node.names}
     missing = [f"import {name}" for name in IMPORTS if name not in imported]
     return "\n".join([*missing, text]).strip() + FRAME.format(about=quote(about), work=work)
 
@@ -87,6 +87,14 @@ def _source(lines: Sequence[str], node: ast.stmt) -> str:
     first = min([node.lineno, *(one.lineno for one in getattr(node, "decorator_list", []))])
     gap = "\n\n" if isinstance(node, (ast.FunctionDef, ast.ClassDef)) else ""
     return gap + "\n".join(lines[first - 1 : node.end_lineno])
+
+
+def _is_unused_import(node: ast.stmt, tree: ast.Module) -> bool:
+    """Whether it imports what the code never names; small models import what they were told of."""
+    if not isinstance(node, (ast.Import, ast.ImportFrom)):
+        return False
+    used = {one.id for one in ast.walk(tree) if isinstance(one, ast.Name)}
+    return not any((alias.asname or alias.name.partition(".")[0]) in used for alias in node.names)
 
 
 def _is_guard(node: ast.stmt) -> bool:

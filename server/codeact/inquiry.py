@@ -1,5 +1,6 @@
 """The ask task: the model looks, computes and changes in the sandbox, and hands over an answer, artifacts or a diff."""
 
+import ast
 import re
 from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
@@ -8,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from codeact.agent import Assignment, Ending, work
 from codeact.briefs import describe_observation
 from codeact.events import Event, RunEnded, StepTaken, TestsRan
-from codeact.findings import check_citations, gather, is_product, unfounded_numbers
+from codeact.findings import check_citations, gather, is_product, unfounded_numbers, unused_terms
 from codeact.formatting import format_files
 from codeact.journal import find_run, read_journal
 from codeact.models.base import Model, is_small
@@ -26,14 +27,14 @@ from codeact.trajectory import Action, Artifact, FileChange, FileState, Message,
 from codeact.verify import Bench, find_bench, open_bench, prove
 from codeact.walk import Recording, Walk, choose_model, freeze
 from codeact_sandbox.helpers import describe
-from codeact_sandbox.toolbox import describe_tools
+from codeact_sandbox.toolbox import TOOLS, describe_tools
 
 COMPACT_SIZE, FULL_SIZE = 3500, 16_000
 COMPACT_CONVENTIONS, FULL_CONVENTIONS = 400, 4000
 # A small model's first answer is its best; after a failure some chance keeps it from saying the same again.
 # What it writes after its code is an explanation that nobody reads.
 FIRST = Sampling(max_tokens=700, stop=("\n```\n",))
-SMALL_SCHEDULE = (FIRST, *(replace(FIRST, temperature=0.5),) * 5)
+SMALL_SCHEDULE = (FIRST, *(replace(FIRST, temperature=0.6, afresh=True),) * 6)
 CHART_ROWS = 12
 MAX_ANSWER = 4000  # characters of what code printed
 CHART = re.compile(r"\b(chart|plot|graph|diagram|histogram|draw|figure|visuali[sz]e|pie|bars?)\w*", re.IGNORECASE)
@@ -49,6 +50,7 @@ class Inquiry:
     sandbox: Sandbox
     steps: list[Step] = field(default_factory=list)
     remedies: tuple[Remedy, ...] = ()
+    forgotten: tuple[str, ...] | None = None
 
     def tell(self, event: Event) -> None:
         """Hear of a step, and pass everything on."""
@@ -64,18 +66,32 @@ class Inquiry:
 
         return Assignment(
             brief=await self._brief(compact=compact),
-            interpret=lambda block: block,
+            interpret=keep_helpers if compact else lambda block: block,
             describe=lambda observations: self._describe(observations, compact=compact),
             restart=restart,
             nudge=fill("ask-unlooked"),
             objection=self._object,
-            conclude=conclude if compact else lambda _: "",
+            conclude=self._conclude if compact else lambda _: "",
+            retell=compact,
         )
 
     def _describe(self, observations: Sequence[Observation], *, compact: bool) -> str:
         """What the model reads: what came of its actions, and what is known of such an error."""
+        if compact and self.forgotten:
+            return fill("unused", terms=", ".join(self.forgotten))
+        if compact:
+            return describe_briefly(observations[-1])
         notes = describe_repeats(self.steps, find_remedy(self.remedies, observations[-1]))
-        return describe_steps(observations, notes, compact=compact)
+        return describe_steps(observations, notes)
+
+    def _conclude(self, steps: Sequence[Step]) -> str:
+        """The answer of a small model, unless it has forgotten something that the task spells out: asked about once."""
+        answer = conclude(steps)
+        if self.forgotten is not None or not answer:
+            self.forgotten = self.forgotten and ()
+            return answer
+        self.forgotten = unused_terms(self.walk.task.instruction, "\n".join(step.action.code for step in steps))
+        return "" if self.forgotten else answer
 
     def _object(self, answer: str) -> str:
         """Numbers that nobody has computed are not taken for an answer."""
@@ -219,6 +235,19 @@ def schedule_for(model: Model) -> Sequence[Sampling]:
     return SMALL_SCHEDULE if is_small(model) else model.schedule
 
 
+def keep_helpers(code: str) -> str:
+    """A small model's code without its own versions of helpers that are there already."""
+    try:
+        body = ast.parse(code).body
+    except (SyntaxError, ValueError):
+        return code
+    lines = code.split("\n")
+    for node in reversed(body):
+        if isinstance(node, ast.FunctionDef) and node.name in TOOLS:
+            del lines[node.lineno - 1 : node.end_lineno]
+    return "\n".join(lines)
+
+
 def conclude(steps: Sequence[Step]) -> str:
     """What the code of a small model printed is the answer: its words about that would only be less exact."""
     seen = steps[-1].observation
@@ -236,16 +265,28 @@ def describe_repeats(steps: Sequence[Step], remedy: Remedy | None) -> str:
     return fill("ask-remedy", code=remedy.code) if remedy else ""
 
 
-def describe_steps(observations: Sequence[Observation], notes: str = "", *, compact: bool) -> str:
+def describe_briefly(seen: Observation) -> str:
+    """What a small model is told of an attempt that brought nothing, whose code it does not see again."""
+    if seen.timed_out:
+        return "It did not end in time."
+    if seen.failure is None:
+        return "Nothing was printed. print() the result."
+    lines = seen.failure.traceback.splitlines()
+    places = [at for at, line in enumerate(lines) if line.lstrip().startswith('File "<action') and at + 1 < len(lines)]
+    failing = f"This line failed: {lines[places[-1] + 1].strip()}\n" if places else ""
+    hints = "\n".join(line for line in lines if line.startswith(("Hint:", "Values where", "  "))
+                      and not line.startswith(("  File", "    ")))  # fmt: skip
+    return f"{failing}{seen.failure.type}: {seen.failure.message[:300]}\n{hints}".strip()
+
+
+def describe_steps(observations: Sequence[Observation], notes: str = "") -> str:
     """What the model reads after its actions: what came of them, and what it is to do now."""
     parts = [part for one in observations for part in (describe_observation(one), describe_charts(one))]
     seen = "\n\n".join(filter(None, [*parts, notes])) or "It ran and printed nothing."
     last = observations[-1]
     if last.failure or last.timed_out:
         return fill("ask-failed", observation=seen)
-    if compact and not (last.stdout.strip() or last.value.strip()):
-        return fill("ask-silent", observation=seen)
-    return fill("ask-seen-compact" if compact else "ask-seen", observation=seen)
+    return fill("ask-seen", observation=seen)
 
 
 def describe_charts(observation: Observation) -> str:

@@ -12,7 +12,7 @@ from codeact.answers import quote
 from codeact.briefs import describe_observation
 from codeact.events import Event, RunEnded, StepTaken, TestsRan
 from codeact.evidence import Evidence, Tally
-from codeact.findings import FOLDER, gather, is_product
+from codeact.findings import FOLDER, gather, is_product, unused_terms
 from codeact.formatting import format_files
 from codeact.framing import frame
 from codeact.inquiry import find_packages, propose, schedule_for
@@ -48,6 +48,8 @@ class Drafting:
     said: str = ""
     effect: dict[str, FileState | None] = field(default_factory=dict)
     draft: FileState | None = None
+    compact: bool = False
+    asked: bool = False
 
     def tell(self, event: Event) -> None:
         """Hear of a step, and pass everything on."""
@@ -57,6 +59,7 @@ class Drafting:
 
     async def assignment(self, *, compact: bool) -> Assignment:
         """What the agent is told, and how its script is judged."""
+        self.compact = compact
         size = COMPACT_SIZE if compact else FULL_SIZE
         task = self.walk.task
         question = fill(
@@ -65,15 +68,19 @@ class Drafting:
             conventions=describe_conventions(self.snapshot, size // 8),
             instruction="\n\n".join(filter(None, (task.instruction, task.shown))),
         )
+        system = fill("system-script-compact")
+        if not compact:
+            system = fill("system-script", packages=await find_packages(self.sandbox))
         return Assignment(
             brief=(
-                Message("system", fill("system-script", packages=await find_packages(self.sandbox))),
+                Message("system", system),
                 Message("user", question),
             ),
             interpret=lambda block: self._write(frame(block, self.walk.task.instruction) if compact else block),
             describe=lambda seen: "\n\n".join(filter(None, (describe_observation(one) for one in seen if one.failure))),
             restart=self.sandbox.restore,
             check=self.check,
+            retell=compact,
             nudge=fill("script-failed", problem="There was no ```python block in your answer."),
         )
 
@@ -85,6 +92,11 @@ class Drafting:
         """Try the script: its help, its dry run, which may change nothing, and itself."""
         state = (await self.sandbox.changes()).files.get(self.path)
         problem = "There is no script yet." if state is None else await self._try(state)
+        if state and not problem and self.compact and not self.asked:
+            self.asked = True
+            body, _, _ = state.content.decode("utf-8", "replace").partition("def main()")
+            terms = unused_terms(self.walk.task.instruction, body)
+            problem = fill("unused", terms=", ".join(terms)) if terms else ""
         if problem:
             return Verdict(passed=False, text=fill("script-failed", problem=problem))
         return Verdict(passed=True, score=1.0)

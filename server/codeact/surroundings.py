@@ -14,6 +14,7 @@ from pathlib import PurePosixPath
 
 from codeact.formatting import find_formatter, read_tools
 from codeact.snapshot import Snapshot, list_files, read_file
+from codeact.tables import describe_table
 
 CONVENTIONS = ("AGENTS.md", "CLAUDE.md", ".github/copilot-instructions.md")
 DATA = frozenset({".csv", ".tsv", ".json", ".jsonl", ".ndjson", ".xlsx", ".xls", ".parquet", ".db", ".sqlite", ".log"})
@@ -27,6 +28,7 @@ MAX_READ = 200_000
 MAX_LOOKS = 6
 HEAD_LINES, LINE = 5, 160
 MAX_OUTLINE = 25
+MAX_PARTS, HEAD_PART = 20, 40
 WORD = re.compile(r"[a-z][a-z0-9]+")
 COMMON = """
 the and for with that this from into what where are all any per how many each show make give write file files folder
@@ -103,10 +105,19 @@ def _look(snapshot: Snapshot, path: str) -> str:
         return f"{path} defines:\n" + "\n".join(_outline(text))
     if suffix == ".json":
         return f"{path} is:\n{_shape(text)}"
+    if suffix in (".csv", ".tsv") and text.strip():
+        return describe_table(path, text)
     lines = text.splitlines()
     head = "\n".join(line[:LINE] for line in lines[:HEAD_LINES])
     what = "rows" if suffix in TABLES else "lines"
-    return f"{path} ({len(lines)} {what}) begins:\n{head}"
+    return f"{path} ({len(lines)} {what}) begins:\n{head}" + (_split(lines) if suffix == ".log" else "")
+
+
+def _split(lines: Sequence[str]) -> str:
+    """Which part of a log's line is which: small models miscount."""
+    parts = lines[0].split()[:MAX_PARTS] if lines else []
+    told = ", ".join(f"[{number}] {part[:HEAD_PART]!r}" for number, part in enumerate(parts))
+    return f"\nThe first line's split() is: {told}" if told else ""
 
 
 def _outline(source: str) -> Iterator[str]:
