@@ -70,6 +70,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     console.print(table, markup=False, soft_wrap=True)
     if options.only == []:
         out = RESULTS / f"{facts['date']}-{re.sub(r'[^A-Za-z0-9.-]+', '-', options.model)}-tasks-{options.set}"
+        RESULTS.mkdir(exist_ok=True)
         out.with_suffix(".md").write_text(table + "\n", "utf-8")
         out.with_suffix(".json").write_text(
             json.dumps([asdict(result) for result in results], indent=1) + "\n", "utf-8"

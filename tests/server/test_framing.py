@@ -12,6 +12,8 @@ WORK = 'def work():\n    open("out.txt", "w").write("x")\n    print("written")\n
 SHAPES = {
     "work": f"import json\n\n\n{WORK}",
     "main": 'def helper(x):\n    return x\n\n\ndef main():\n    print("written")\n    open("out.txt", "w").write(helper("x"))\n\n\nif __name__ == "__main__":\n    main()\n',
+    "helpers": 'from pathlib import Path\n\ndef work():\n    save("out.txt", "x")\n    print("written", find(".", "none*"))\n',
+    "beside": 'from pathlib import Path\nfolder = Path(__file__).resolve().parent.parent\n(folder / "out.txt").write_text("x")\nprint("written")\n',
     "called": f"{WORK}\nwork()\n",
     "statements": 'import os\nNAME = "out.txt"\nwith open(NAME, "w") as file:\n    file.write("x")\nprint("written")\n',
     "mixed": 'def helper():\n    return "x"\n\nfor name in ["out.txt"]:\n    open(name, "w").write(helper())\n    print("written")\n',
