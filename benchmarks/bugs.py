@@ -25,7 +25,7 @@ CHEATS = Path(__file__).parent / "cheats"
 CLASSICS = Path(__file__).parent / "classics"
 HISTORY = Path(__file__).parent / "history"
 CORPORA = {"": CORPUS, "cheats": CHEATS, "classics": CLASSICS, "history": HISTORY}
-TEST_SECONDS = 30.0
+TEST_SECONDS = 60.0
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,8 @@ from rungs import summarise_rungs
 from trial import CODEACT, Trial
 
 HEADINGS = ("bug", "kind", "system", "outcome", "rung", "calls", "tokens in", "tokens out", "model s", "wall s")
+SAME = ("kind", "system", "rung")  # not shown on the terminal where all trials have the same
+OUTCOME = HEADINGS.index("outcome")
 TEXTS = 5  # of the headings, how many are not of figures
 SYSTEMS = ("system", "fixed", "compared with codeact", "calls", "tokens in + out", "median s", "median s of a fix")
 RUNGS = ("rung", "fixed", "calls", "tokens in + out", "median s of a fix")
@@ -22,12 +24,16 @@ def show(trials: Sequence[Trial], facts: Mapping[str, str]) -> None:
     """Print all trials and what they come to."""
     console = Console(highlight=False)
     table = Table(box=None, pad_edge=False, caption=", ".join(f"{name} {value}" for name, value in facts.items()))
-    for heading in HEADINGS:
-        table.add_column(heading, justify="left" if heading in HEADINGS[:TEXTS] else "right", header_style="dim")
-    for trial in trials:
-        name, kind, system, outcome, *figures = make_row(trial)
+    rows = [make_row(trial) for trial in trials]
+    told = [heading not in SAME or len({row[place] for row in rows}) > 1 for place, heading in enumerate(HEADINGS)]
+    for place, heading in enumerate(HEADINGS):
+        if told[place]:
+            table.add_column(heading, justify="left" if place < TEXTS else "right", header_style="dim")
+    for trial, row in zip(trials, rows, strict=True):
+        outcome = trial.outcome
         colour = "green" if outcome in GOOD else "red" if outcome in ("unsound", "deceived", "error") else "yellow"
-        table.add_row(name, kind, system, f"[{colour}]{outcome}[/]", *figures)
+        cells = (f"[{colour}]{text}[/]" if place == OUTCOME else text for place, text in enumerate(row))
+        table.add_row(*(cell for cell, wanted in zip(cells, told, strict=True) if wanted))
     console.print(table)
     for line in summarise(of_codeact(trials)):
         console.print(line, soft_wrap=True)
