@@ -9,24 +9,15 @@ from codeact.ladder import SMALL
 if TYPE_CHECKING:
     from trial import Trial
 
-EDITED = "single edits tried without a model, this one passes"
-
 
 def name_rungs(events: Sequence[Mapping[str, Any]]) -> str:
     """The rungs that took part in a fix, in the ladder's order, joined by `+`.
 
     Args:
-        events: what `codeact fix --json` printed. A step may name its rung; if none does, it is told by what the
-            steps say and by how often the model was asked.
+        events: what `codeact fix --json` printed.
     """
     steps = [event["step"] for event in events if event.get("event") == "step"]
     named = {step["rung"] for step in steps if step.get("rung") and passed(step)}
-    if not named:
-        edits = [step for step in steps if EDITED in step.get("thought", "")]
-        calls = events[-1].get("usage", {}).get("model_calls", 0) if events else 0
-        asked = [step for step in steps if passed(step) and step not in edits] if calls else []
-        named = {"edits"} if edits else set()
-        named |= {"answer" if calls == 1 else "answers"} if asked else set()
     order = [str(rung) for rung in SMALL]
     return "+".join(sorted(named, key=lambda rung: (order.index(rung) if rung in order else len(order), rung)))
 

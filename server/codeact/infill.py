@@ -17,7 +17,7 @@ from codeact.search import Candidate, Suspected
 from codeact.templates import Edit
 from codeact.trajectory import Completion, Gap, Sampling
 
-MAX_GAPS = 14
+MAX_GAPS = 10
 MAX_FILE = 4000  # characters of a file that is shown whole
 MAX_TEST = 1200
 COMPOUND = (ast.If, ast.For, ast.While, ast.With, ast.AsyncFor, ast.AsyncWith, ast.Try)

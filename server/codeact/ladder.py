@@ -6,11 +6,11 @@ conversation to the end before edits are tried blindly.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from codeact.agent import Ending, work
 from codeact.errors import ModelUnavailable
-from codeact.events import Localised, ModelAnswered, StepTaken
+from codeact.events import Event, Localised, ModelAnswered, StepTaken
 from codeact.facts import Facts
 from codeact.fixing import Repair
 from codeact.infill import Blank, choose, find_blanks, read_edits, show_gap
@@ -39,6 +39,7 @@ class Ladder:
     trouble: ModelUnavailable | None = None
     _found: Search = Search()
     _seconds: float = EDIT_SECONDS
+    _rung: str = ""
 
     async def climb(self, target: TestResult) -> None:
         """Mend one failing test, unless mending another has mended it too."""
@@ -49,8 +50,10 @@ class Ladder:
         self.walk.tell(Localised(target=target.node_id, suspects=facts.hottest()))
         self._found = Search()
         for rung in self._rungs():
+            self._rung = rung.value
             if await self._try(rung, facts):
                 return
+        self._rung = Rung.EDITS.value
         if await self._take(self._found, facts, trusted=False):
             return
         self.walk.unsolved[target.node_id] = self.walk.why
@@ -75,9 +78,7 @@ class Ladder:
             return False
         self.walk.say(f"asking {model.name}")
         assignment = self.repair.assignment(facts, compact=is_small(model))
-        outcome = await work(
-            assignment, model, self.repair.sandbox, self.walk.settings.budget, self.walk.tell, schedule
-        )
+        outcome = await work(assignment, model, self.repair.sandbox, self.walk.settings.budget, self._tell, schedule)
         self.walk.usage += outcome.usage
         self.walk.why = outcome.ending
         if outcome.ending is Ending.SOLVED:
@@ -126,6 +127,10 @@ class Ladder:
         for candidate in candidates:
             thought = f"Of {found.tried} single edits that were tried, this one passes: {candidate.edit.what}."
             if step := await self.repair.take(candidate, facts, thought):
-                self.walk.tell(StepTaken(step=step))
+                self._tell(StepTaken(step=step))
                 return True
         return False
+
+    def _tell(self, event: Event) -> None:
+        """Pass an event on; a step says which rung it was on."""
+        self.walk.tell(StepTaken(step=replace(event.step, rung=self._rung)) if isinstance(event, StepTaken) else event)

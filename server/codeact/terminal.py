@@ -258,7 +258,8 @@ class Terminal:
     def _show_step(self, step: Step) -> None:
         self.close()
         thought = f" · {plain(' '.join(step.thought.split())[:300])}" if step.thought else ""
-        self.say(f"[bold]step {step.number}[/]{thought}")
+        rung = f" [dim]({step.rung})[/]" if step.rung else ""
+        self.say(f"[bold]step {step.number}[/]{rung}{thought}")
         self._show_code(printable(step.action.code.rstrip()))
         seen = step.observation
         for text in (seen.stdout, seen.stderr, seen.value, seen.failure.traceback if seen.failure else ""):

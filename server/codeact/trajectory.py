@@ -248,7 +248,8 @@ class Observation:
 class Step:
     """One thought, the action it led to, and what was observed.
 
-    `afresh` tells that the view was put back to the snapshot before the action, as for each of several candidates.
+    `afresh` tells that the view was put back to the snapshot before the action, as for each of several candidates;
+    `rung` is the way to a fix that it is a step on, if it is one (see `settings.Rung`).
     """
 
     number: int
@@ -256,6 +257,7 @@ class Step:
     action: Action
     observation: Observation
     afresh: bool = False
+    rung: str = ""
 
 
 @dataclass(frozen=True)

@@ -53,7 +53,7 @@ export function observation(change: Partial<Observation> = {}): Observation {
 export function step(change: Partial<Step> = {}): Step {
   return {
     ...{ number: 1, thought: "Look at it.", action: { code: "print(1)", timeout: 60 } },
-    ...{ observation: observation(), afresh: false },
+    ...{ observation: observation(), afresh: false, rung: "" },
     ...change,
   };
 }

@@ -49,7 +49,8 @@ function renderStep(step: Step): string {
   const thought = step.thought.trim() ? `<div class="thought">${renderMarkdown(step.thought)}</div>` : "";
   const { code } = step.action;
   const ran = code.trim() ? renderCode(code) + renderObservation(step.observation) : "";
-  return `<div class="step"><h2>Step ${step.number}${afresh}</h2>${thought}${ran}</div>`;
+  const rung = step.rung ? ` <span class="note">${escapeHtml(step.rung)}</span>` : "";
+  return `<div class="step"><h2>Step ${step.number}${rung}${afresh}</h2>${thought}${ran}</div>`;
 }
 
 /** What the model wrote: plain code, or the new definitions of a file. */

@@ -58,6 +58,7 @@ export interface Step {
   action: { code: string; timeout: number };
   observation: Observation;
   afresh: boolean;
+  rung: string;
 }
 
 export interface Tally {
