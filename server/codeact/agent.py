@@ -20,6 +20,7 @@ from codeact.settings import Budget
 from codeact.trajectory import Action, Artifact, Completion, Message, Observation, Sampling, Step, TestReport, Usage
 
 MAX_EMPTY_TURNS = 2
+NOTHING = Usage()
 MAX_PICTURES = 3
 
 
@@ -30,6 +31,7 @@ class Ending(StrEnum):
     ANSWERED = "the model gave its final answer"
     OUT_OF_STEPS = "the step limit was reached"
     OUT_OF_TOKENS = "the token budget was used up"
+    OUT_OF_MONEY = "the money that the model may cost was used up"
     REPEATED = "the model only repeated what had failed before"
     EMPTY = "the model gave no code to run"
 
@@ -105,6 +107,7 @@ async def work(
     budget: Budget,
     tell: Callable[[Event], None],
     schedule: Sequence[Sampling] | None = None,
+    spent: Usage = NOTHING,
 ) -> Outcome:
     """Let the model act until the check passes, it says that it is done, or the budget is used up.
 
@@ -115,13 +118,14 @@ async def work(
         budget: when to give up.
         tell: hears of every step.
         schedule: how to ask on each turn; the model's own by default.
+        spent: what the run has cost before.
 
     Raises:
         ModelError: the model cannot be asked any more.
         SandboxDied: the sandbox is gone.
     """
     turns = (model.schedule if schedule is None else schedule)[: budget.max_steps]
-    return await _Loop(assignment, model, sandbox, budget, tell, turns).run()
+    return await _Loop(assignment, model, sandbox, budget, tell, turns, spent).run()
 
 
 @dataclass
@@ -134,6 +138,7 @@ class _Loop:
     budget: Budget
     tell: Callable[[Event], None]
     turns: Sequence[Sampling]
+    spent: Usage
     messages: list[Message] = field(default_factory=list)
     recorded: list[Message] = field(default_factory=list)
     tried: set[tuple[str, ...]] = field(default_factory=set)
@@ -149,6 +154,8 @@ class _Loop:
         for sampling in self.turns:
             if self.usage.prompt_tokens + self.usage.completion_tokens >= self.budget.max_tokens:
                 return self._end(Ending.OUT_OF_TOKENS)
+            if self.budget.is_spent(self.spent + self.usage):
+                return self._end(Ending.OUT_OF_MONEY)
             completion = await self._think(sampling)
             attempts = await self._try_answers(completion, sampling)
             best = max(attempts, key=lambda attempt: attempt.verdict.score, default=None)

@@ -132,7 +132,8 @@ class RunEnded:
         artifacts: what the run made beside the answer.
         evidence: the proof, or the failed attempt at one.
         proposal: what is proposed, None without one.
-        usage: what the model cost.
+        usage: what the model's answers took.
+        cost: what that costs, where prices are set; else 0.
         seconds: wall time of the run.
     """
 
@@ -146,6 +147,7 @@ class RunEnded:
     evidence: Evidence | None = None
     proposal: Proposal | None = None
     usage: Usage = Usage()
+    cost: float = 0.0
     seconds: float = 0.0
 
 

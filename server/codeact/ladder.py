@@ -78,7 +78,9 @@ class Ladder:
             return False
         self.walk.say(f"asking {model.name}")
         assignment = self.repair.assignment(facts, compact=is_small(model))
-        outcome = await work(assignment, model, self.repair.sandbox, self.walk.settings.budget, self._tell, schedule)
+        outcome = await work(
+            assignment, model, self.repair.sandbox, self.walk.settings.budget, self._tell, schedule, self.walk.usage
+        )
         self.walk.usage += outcome.usage
         self.walk.why = outcome.ending
         if outcome.ending is Ending.SOLVED:
@@ -102,6 +104,9 @@ class Ladder:
         for sampling in FILLINGS:
             chosen = blanks if sampling.samples == 1 else blanks[:MAX_DIVERSE]
             for number, blank in enumerate(chosen, 1):
+                if self.walk.settings.budget.is_spent(self.walk.usage):
+                    self.walk.why = Ending.OUT_OF_MONEY
+                    return False
                 self.walk.say(f"having line {blank.line} of {blank.definition.path} filled in ({number}/{len(chosen)})")
                 completion = self._record(blank, await model.fill(blank.gap, sampling), sampling)
                 edits = read_edits(blank, completion, sources[blank.definition.path])

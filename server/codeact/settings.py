@@ -17,8 +17,10 @@ import cattrs
 import platformdirs
 
 from codeact.errors import SettingsError
+from codeact.trajectory import Usage
 
 MIB = 1024 * 1024
+MILLION = 1_000_000
 
 
 @dataclass(frozen=True)
@@ -130,13 +132,27 @@ class Budget:
         max_steps: turns of the model for each failing test.
         timeout: seconds for the whole run.
         max_tokens: tokens for each failing test, asked and answered.
+        max_cost: what the model may cost in a run, in the currency of the prices; 0 for no limit.
+        price_prompt: what a million tokens cost that the model reads; 0 if that is not known.
+        price_completion: what a million tokens cost that it writes.
         ladder: the rungs to try for a fix, in this order; none means what suits the model.
     """
 
     max_steps: int = 12
     timeout: float = 900.0
     max_tokens: int = 200_000
+    max_cost: float = 0.0
+    price_prompt: float = 0.0
+    price_completion: float = 0.0
     ladder: tuple[str, ...] = ()
+
+    def cost(self, usage: Usage) -> float:
+        """What a model's answers cost; 0 where the prices are not known."""
+        return (usage.prompt_tokens * self.price_prompt + usage.completion_tokens * self.price_completion) / MILLION
+
+    def is_spent(self, usage: Usage) -> bool:
+        """Whether no more money may be spent."""
+        return bool(self.max_cost) and self.cost(usage) >= self.max_cost
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -34,7 +34,7 @@ from codeact.evidence import Evidence, Group
 from codeact.journal import RunSummary
 from codeact.pictures import encode_picture
 from codeact.tables import counts, evidence_table, plain, preview, runs_list, summarise
-from codeact.trajectory import Artifact, Outcome, Step, TestReport, Usage
+from codeact.trajectory import Artifact, Outcome, Step, TestReport
 from codeact.wire import printable, to_line
 
 PHASES = {
@@ -139,7 +139,7 @@ class Terminal:
         self.console.print(f"{MARKS.get(ended.status, '[red]✘[/]')} {plain(ended.message)}", soft_wrap=True)
         if ended.note:
             self.console.print(f"  [yellow]{plain(ended.note)}[/]", soft_wrap=True)
-        self.console.print(f"  [dim]{ended.seconds:.1f} s, {_cost(ended.usage)}[/]")
+        self.console.print(f"  [dim]{ended.seconds:.1f} s, {_cost(ended)}[/]")
         if ended.proposal and ended.proposal.groups:
             self._show_groups(ended.run, ended.proposal.groups)
         steps = [(f"artifacts {ended.run} --to DIR", "save the files")] if ended.artifacts else []
@@ -292,10 +292,14 @@ def describe_counts(report: TestReport) -> str:
     return counts((outcome, count) for outcome, count in by_outcome if count) or "no test ran"
 
 
-def _cost(usage: Usage) -> str:
+def _cost(ended: RunEnded) -> str:
+    usage = ended.usage
+    price = f", which costs {ended.cost:.4g}" if ended.cost else ""
     calls = f"{usage.model_calls} model call{'s' * (usage.model_calls != 1)}"
     return (
-        f"{calls}, {usage.prompt_tokens} + {usage.completion_tokens} tokens" if usage.model_calls else "no model asked"
+        f"{calls}, {usage.prompt_tokens} + {usage.completion_tokens} tokens{price}"
+        if usage.model_calls
+        else "no model asked"
     )
 
 

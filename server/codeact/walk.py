@@ -93,6 +93,7 @@ class Walk:
             evidence=proposal.evidence if proposal else None,
             proposal=proposal,
             usage=self.usage,
+            cost=self.settings.budget.cost(self.usage),
             seconds=time.monotonic() - self.began,
         )
         self.tell(ended)

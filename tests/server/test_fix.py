@@ -384,3 +384,15 @@ async def test_what_no_test_needs_is_left_out(workspace: Path, scripted: Start) 
     assert "No test needs 2 of the changed places" in steps[-1].step.thought
     _, same = await replay_run(settings_for(workspace), ended.run)
     assert same
+
+
+async def test_a_model_costs_no_more_than_it_may(workspace: Path, scripted: Start) -> None:
+    """When an answer has used up the money, the model is not asked again, and the run tells what it cost."""
+    make_workspace(workspace)
+    server = scripted([say(WRONG)], repeat=True)
+    prices = {"price_prompt": 1e6, "price_completion": 1e6, "max_cost": 15, "ladder": ["talk"]}
+    ended = await run_task(FIX, settings_for(workspace, server, budget=prices))
+    assert ended.status == "failed"
+    assert "money" in ended.message
+    assert ended.cost == 18
+    assert len(server.requests) == 1
