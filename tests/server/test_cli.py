@@ -68,6 +68,22 @@ def test_ctrl_c_while_the_program_is_loaded(tmp_path: Path) -> None:
     assert (done.returncode, done.stdout, done.stderr) == (130, b"", b"")
 
 
+@pytest.mark.skipif(shutil.which("bwrap") is None, reason="bubblewrap is not installed")
+def test_doctor_tries_what_the_sandbox_needs(codeact: Command, tmp_path: Path) -> None:
+    """Where mounts of one's own cannot be had, bubblewrap does not work, and what to do about that is said."""
+    fake = tmp_path / "bin" / "unshare"
+    fake.parent.mkdir()
+    fake.write_text(
+        "#!/bin/sh\necho 'unshare: cannot change root filesystem propagation: Invalid argument' >&2\nexit 1\n"
+    )
+    fake.chmod(0o755)
+    findings = codeact("doctor", "--json", PATH=f"{fake.parent}:{os.environ['PATH']}").stdout.splitlines()
+    [found] = [one for one in map(json.loads, findings) if one["name"] == "sandbox bubblewrap"]
+    assert found["works"] is False
+    assert "mount --bind DIR DIR" in found["detail"]
+    assert found["remedy"] == ""
+
+
 def test_no_runs_yet(codeact: Command) -> None:
     """An empty state says what to do first."""
     done = codeact("runs")
