@@ -125,6 +125,28 @@ def test_fix_apply_undo_with_json(codeact: Command, tmp_path: Path, scripted: Ca
     assert "discarded" in codeact("runs").stdout
 
 
+@pytest.mark.parametrize(
+    ("files", "arguments", "words"),
+    [
+        ({"test_x.py": "import surely_not_there\n"}, [], "has no package surely_not_there"),
+        ({"test_x.py": "def test_x(): pass\n", "pytest.ini": "[pytest]\naddopts = --dist=x\n"}, [], "pytest-xdist"),
+        ({"test_x.py": "def test_x(): pass\n"}, ["test_y.py"], "No test matches test_y.py"),
+        ({"test_x.py": "def test_x(): pass\n"}, [], "Nothing to fix"),
+    ],
+)
+@pytest.mark.bubblewrap
+@pytest.mark.skipif(shutil.which("bwrap") is None, reason="bubblewrap is not installed")
+def test_tests_that_cannot_be_run_are_a_matter_of_the_environment(
+    codeact: Command, tmp_path: Path, files: dict[str, str], arguments: list[str], words: str
+) -> None:
+    """Then the exit code is 2, as for wrong usage; with nothing to fix it is 0."""
+    (tmp_path / "work").mkdir()
+    make_workspace(tmp_path / "work", files)
+    done = codeact("fix", *arguments, CODEACT_SANDBOX="bubblewrap")
+    assert words in done.stdout
+    assert done.returncode == (0 if words == "Nothing to fix" else 2)
+
+
 def test_an_endpoint_that_is_dead_is_named(codeact: Command, tmp_path: Path) -> None:
     """What does not answer, and what to do; the workspace and the exit code tell the same story."""
     (tmp_path / "work").mkdir()
