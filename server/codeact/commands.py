@@ -15,7 +15,7 @@ from codeact.apply import Plan, execute, plan_apply
 from codeact.apply import undo as undo_applied
 from codeact.doctor import examine, is_ready
 from codeact.errors import ApplyError, SettingsError
-from codeact.events import StepTaken
+from codeact.events import Event, StepTaken, TestsRan
 from codeact.evidence import Applied, Evidence, Proposal
 from codeact.grouping import with_needs
 from codeact.journal import find_run, list_runs, open_journal, read_journal
@@ -28,7 +28,8 @@ from codeact.sandboxes import sweep
 from codeact.settings import Settings
 from codeact.snapshot import prune_weekly
 from codeact.terminal import Terminal
-from codeact.trajectory import Task, TaskKind
+from codeact.testing import want_of_packages
+from codeact.trajectory import Task, TaskKind, TestReport
 from codeact.wire import dump, to_line
 
 OK, WITHOUT, USAGE, CANCELLED = 0, 1, 2, 130
@@ -44,15 +45,25 @@ def task(options: Namespace, settings: Settings, terminal: Terminal) -> int:
     )
     sweep(settings)
     offer_to_prepare(settings, terminal, data=wanted.kind is not TaskKind.FIX)
+    tests: list[TestReport] = []
+
+    def hear(event: Event) -> None:
+        if isinstance(event, TestsRan):
+            tests.append(event.report)
+        terminal.show(event)
+
     try:
         consent = ask_in_terminal if can_ask(terminal) else None
-        ended = run_to_end(run_task(wanted, settings, on_event=terminal.show, consent=consent))
+        ended = run_to_end(run_task(wanted, settings, on_event=hear, consent=consent))
     except asyncio.CancelledError:
         return CANCELLED
     if options.apply and ended.status == "verified" and ended.proposal:
         _write(settings, terminal, plan_apply(settings, ended.proposal))
     prune_weekly(settings)
-    return OK if ended.status in ("verified", "answered") else WITHOUT
+    if ended.status in ("verified", "answered"):
+        return OK
+    unfit = {reason for report in tests for reason in (report.problem, want_of_packages(report.failing))}
+    return USAGE if ended.message in unfit else WITHOUT  # tests that cannot be run are no matter of the code
 
 
 def runs(_: Namespace, settings: Settings, terminal: Terminal) -> int:

@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import replace
 
-from codeact.errors import CodeActError, ModelUnavailable
+from codeact.errors import CodeActError, ModelUnavailable, SettingsError
 from codeact.events import RunEnded, RunStarted, StepTaken, TestsRan, Triaged
 from codeact.evidence import Evidence, Group, Proposal
 from codeact.fixing import Repair
@@ -228,9 +228,7 @@ def _nothing_to_fix(walk: Walk, before: TestReport) -> RunEnded:
     if before.problem:
         return walk.end("failed", before.problem)
     if not chosen:
-        return walk.end(
-            "failed", f"No test matches {', '.join(walk.task.tests)}. Name a path or a node id as pytest does."
-        )
+        raise SettingsError(f"No test matches {', '.join(walk.task.tests)}. Name a path or a node id as pytest does.")
     count = len(chosen)
     skipped = count - sum(result.outcome is Outcome.PASSED for result in chosen)
     note = f" ({skipped} skipped or expected to fail)" if skipped else ""

@@ -68,6 +68,22 @@ def test_ctrl_c_while_the_program_is_loaded(tmp_path: Path) -> None:
     assert (done.returncode, done.stdout, done.stderr) == (130, b"", b"")
 
 
+@pytest.mark.skipif(shutil.which("bwrap") is None, reason="bubblewrap is not installed")
+def test_doctor_tries_what_the_sandbox_needs(codeact: Command, tmp_path: Path) -> None:
+    """Where mounts of one's own cannot be had, bubblewrap does not work, and what to do about that is said."""
+    fake = tmp_path / "bin" / "unshare"
+    fake.parent.mkdir()
+    fake.write_text(
+        "#!/bin/sh\necho 'unshare: cannot change root filesystem propagation: Invalid argument' >&2\nexit 1\n"
+    )
+    fake.chmod(0o755)
+    findings = codeact("doctor", "--json", PATH=f"{fake.parent}:{os.environ['PATH']}").stdout.splitlines()
+    [found] = [one for one in map(json.loads, findings) if one["name"] == "sandbox bubblewrap"]
+    assert found["works"] is False
+    assert "mount --bind DIR DIR" in found["detail"]
+    assert found["remedy"] == ""
+
+
 def test_no_runs_yet(codeact: Command) -> None:
     """An empty state says what to do first."""
     done = codeact("runs")
@@ -107,6 +123,28 @@ def test_fix_apply_undo_with_json(codeact: Command, tmp_path: Path, scripted: Ca
         if command in (["apply"], ["undo"]):
             assert [line["paths"] for line in lines] == [["calc.py"]]
     assert "discarded" in codeact("runs").stdout
+
+
+@pytest.mark.parametrize(
+    ("files", "arguments", "words"),
+    [
+        ({"test_x.py": "import surely_not_there\n"}, [], "has no package surely_not_there"),
+        ({"test_x.py": "def test_x(): pass\n", "pytest.ini": "[pytest]\naddopts = --dist=x\n"}, [], "pytest-xdist"),
+        ({"test_x.py": "def test_x(): pass\n"}, ["test_y.py"], "No test matches test_y.py"),
+        ({"test_x.py": "def test_x(): pass\n"}, [], "Nothing to fix"),
+    ],
+)
+@pytest.mark.bubblewrap
+@pytest.mark.skipif(shutil.which("bwrap") is None, reason="bubblewrap is not installed")
+def test_tests_that_cannot_be_run_are_a_matter_of_the_environment(
+    codeact: Command, tmp_path: Path, files: dict[str, str], arguments: list[str], words: str
+) -> None:
+    """Then the exit code is 2, as for wrong usage; with nothing to fix it is 0."""
+    (tmp_path / "work").mkdir()
+    make_workspace(tmp_path / "work", files)
+    done = codeact("fix", *arguments, CODEACT_SANDBOX="bubblewrap")
+    assert words in done.stdout
+    assert done.returncode == (0 if words == "Nothing to fix" else 2)
 
 
 def test_an_endpoint_that_is_dead_is_named(codeact: Command, tmp_path: Path) -> None:
