@@ -140,6 +140,17 @@ export class Editor {
     await this.page.locator(`.activitybar .action-label[aria-label^="CodeAct"]`).waitFor();
   }
 
+  /** Trust the folder, from CodeAct's own view. A desktop editor asks for that when it opens one. */
+  async trust(): Promise<void> {
+    await this.side("CodeAct");
+    await this.page.locator(".welcome-view-content").getByRole("button", { name: "Manage Workspace Trust" }).click();
+    await this.page
+      .locator(".workspace-trust-editor")
+      .getByRole("button", { name: /^Trust/ })
+      .first()
+      .click();
+  }
+
   /** Settings of the user, beside those that are there; `undefined` takes one away. */
   configure(settings: Record<string, unknown>): void {
     Object.assign(this.settings, settings);
