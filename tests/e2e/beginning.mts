@@ -100,7 +100,8 @@ scenario(
       .first()
       .click();
     editor.page = await opened;
-    await editor.page.getByRole("button", { name: /Yes, I trust/ }).click();
+    await editor.ready();
+    await editor.trust();
     await editor.page.locator(".getting-started-step.expanded", { hasText: "Fix failing tests" }).waitFor();
     await editor.shot("example");
     await editor.page

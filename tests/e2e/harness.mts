@@ -368,6 +368,7 @@ function installed(companion = false): string {
 }
 
 function packCompanion(): string {
+  mkdirSync(OUTPUT, { recursive: true });
   const file = join(OUTPUT, "companion.vsix");
   const vsce = join(TOP, "node_modules", ".bin", "vsce");
   const options = ["--no-dependencies", "--allow-missing-repository", "--skip-license"];
