@@ -80,7 +80,12 @@ export class Editor {
 
   static async open(name: string, options: Options): Promise<Editor> {
     const editor = new Editor(name);
-    await editor.start(options);
+    try {
+      await editor.start(options);
+    } catch (error) {
+      await editor.close(true);
+      throw error;
+    }
     return editor;
   }
 
@@ -232,7 +237,10 @@ export class Editor {
 
   /** Show one of the views at the left. */
   async side(name: string): Promise<void> {
-    await this.page.locator(`.activitybar .action-label[aria-label^="${name}"]`).click();
+    const icon = this.page.locator(".activitybar .action-item", {
+      has: this.page.locator(`.action-label[aria-label^="${name}"]`),
+    });
+    if (!/\bchecked\b/.test((await icon.getAttribute("class")) ?? "")) await icon.click(); // a second click hides it
   }
 
   /** Choose from the context menu of a row, a line, or whatever else. */
