@@ -11,5 +11,5 @@ rm -rf tests/e2e/output dist/*.vsix
 scripts/extension.sh vsix >/dev/null
 say "The extension in a real VS Code"
 export CODEACT_E2E_TOOLS=$tools CODEACT_E2E_TRIES=${1:+1}
-exec "$tools/node_modules/.bin/node" --test --test-concurrency=1 --test-reporter=./tests/e2e/reporter.mts \
+exec "$tools/node_modules/.bin/node" --test --test-force-exit --test-concurrency=1 --test-reporter=./tests/e2e/reporter.mts \
     ${1:+--test-name-pattern="$1"} tests/e2e/scenarios.test.mts 2>&1

@@ -43,16 +43,13 @@ scenario(
     trust: true,
   },
   async (editor) => {
-    const dialog = editor.page.locator(".monaco-dialog-box");
-    await dialog.getByRole("button", { name: /No, I don't/ }).click();
     await editor.side("CodeAct");
     await editor.page.getByText("starts nothing in a folder you do not trust").waitFor();
     await editor.command("CodeAct: Fix Failing Tests");
     await editor.toast("not trusted").waitFor();
     await editor.shot("untrusted");
     assert.equal(existsSync(join(editor.folder, "state", "runs")), false);
-    await editor.press("not trusted", "Manage Workspace Trust");
-    await editor.page.getByRole("button", { name: "Trust", exact: true }).first().click();
+    await editor.trust();
     await editor.command("CodeAct: Fix Failing Tests");
     await editor.pick("two");
     await editor.press(PROVEN, "Accept");
@@ -68,7 +65,7 @@ const CACHE = process.env.CODEACT_CACHE_DIR ?? join(process.env.XDG_CACHE_HOME ?
 
 scenario(
   "first",
-  "with only the extension: four clicks to a proven fix, then the walkthrough's example with the embedded model",
+  "with only the extension: clicks and no typing to a proven fix, then the walkthrough's example with the embedded model",
   {
     files: FILES,
     script: [BOTH],
@@ -77,17 +74,16 @@ scenario(
     ...(EMBEDDED ? { environ: { CODEACT_CACHE_DIR: CACHE } } : {}),
   },
   async (editor) => {
-    await editor.page.getByRole("button", { name: /Yes, I trust/ }).click(); // one
-    await editor.side("CodeAct"); // two
+    await editor.trust();
     const welcome = editor.page.locator(".welcome-view-content");
     await welcome.getByRole("button", { name: "Fix Failing Tests" }).waitFor();
     await editor.shot("welcome");
-    await welcome.getByRole("button", { name: "Fix Failing Tests" }).click(); // three
+    await welcome.getByRole("button", { name: "Fix Failing Tests" }).click();
     await editor.toast("Setting up CodeAct").waitFor();
     await editor.shot("setting-up");
     await editor.toast(PROVEN).waitFor({ timeout: 4 * PATIENCE });
     await editor.shot("proven");
-    await editor.press(PROVEN, "Accept"); // four
+    await editor.press(PROVEN, "Accept");
     await editor.toast("Applied to calc.py").waitFor();
     await editor.shot("accepted");
     await until(() => editor.logged(/activated in|server was ready/).split("\n").length > 1);
@@ -104,7 +100,8 @@ scenario(
       .first()
       .click();
     editor.page = await opened;
-    await editor.page.getByRole("button", { name: /Yes, I trust/ }).click();
+    await editor.ready();
+    await editor.trust();
     await editor.page.locator(".getting-started-step.expanded", { hasText: "Fix failing tests" }).waitFor();
     await editor.shot("example");
     await editor.page

@@ -80,7 +80,12 @@ export class Editor {
 
   static async open(name: string, options: Options): Promise<Editor> {
     const editor = new Editor(name);
-    await editor.start(options);
+    try {
+      await editor.start(options);
+    } catch (error) {
+      await editor.close(true);
+      throw error;
+    }
     return editor;
   }
 
@@ -138,6 +143,17 @@ export class Editor {
   /** The window is there, and so is what extensions add to it. */
   async ready(): Promise<void> {
     await this.page.locator(`.activitybar .action-label[aria-label^="CodeAct"]`).waitFor();
+  }
+
+  /** Trust the folder, from CodeAct's own view. A desktop editor asks for that when it opens one. */
+  async trust(): Promise<void> {
+    await this.side("CodeAct");
+    await this.page.locator(".welcome-view-content").getByRole("button", { name: "Manage Workspace Trust" }).click();
+    await this.page
+      .locator(".workspace-trust-editor")
+      .getByRole("button", { name: /^Trust/ })
+      .first()
+      .click();
   }
 
   /** Settings of the user, beside those that are there; `undefined` takes one away. */
@@ -221,7 +237,10 @@ export class Editor {
 
   /** Show one of the views at the left. */
   async side(name: string): Promise<void> {
-    await this.page.locator(`.activitybar .action-label[aria-label^="${name}"]`).click();
+    const icon = this.page.locator(".activitybar .action-item", {
+      has: this.page.locator(`.action-label[aria-label^="${name}"]`),
+    });
+    if (!/\bchecked\b/.test((await icon.getAttribute("class")) ?? "")) await icon.click(); // a second click hides it
   }
 
   /** Choose from the context menu of a row, a line, or whatever else. */
@@ -357,6 +376,7 @@ function installed(companion = false): string {
 }
 
 function packCompanion(): string {
+  mkdirSync(OUTPUT, { recursive: true });
   const file = join(OUTPUT, "companion.vsix");
   const vsce = join(TOP, "node_modules", ".bin", "vsce");
   const options = ["--no-dependencies", "--allow-missing-repository", "--skip-license"];

@@ -54,16 +54,17 @@ scenario(
     await editor.command("CodeAct: Accept Proposal");
     await editor.toast("Applied to 4 files").waitFor();
     await until(() => existsSync(join(editor.workspace, "plan.md")) && !existsSync(join(editor.workspace, "plan.txt")));
+    await until(() => readFileSync(join(editor.workspace, "plan.md"), "utf8") === "# Plan\n");
     assert.equal(existsSync(join(editor.workspace, "old.txt")), false);
     await editor.shot("accepted");
     await editor.press("Applied to 4 files", "Undo");
     await until(() => existsSync(join(editor.workspace, "plan.txt")) && existsSync(join(editor.workspace, "old.txt")));
     assert.equal(existsSync(join(editor.workspace, "plan.md")), false);
-    assert.equal(readFileSync(join(editor.workspace, "old.txt"), "utf8"), "old\n");
+    await until(() => readFileSync(join(editor.workspace, "old.txt"), "utf8") === "old\n");
     await editor.command("CodeAct: Write Automation Script");
     await editor.answer("List the module names in NAMES.txt");
     await editor.press(/runs, and does the same again/, "Accept");
-    await until(() => existsSync(join(editor.workspace, "NAMES.txt")));
+    await until(() => readFileSync(join(editor.workspace, "NAMES.txt"), "utf8") === "calc.py\n");
     await editor.shot("script");
   },
 );

@@ -92,10 +92,10 @@ describe("Markdown", () => {
 
 describe("actions that only define", () => {
   test("are the new definitions of files", () => {
-    const code = `define('a.py', """\\\ndef f():\n    return 1\n""")\ndefine('b/c.py', '''\\\n"""Doc."""\n''')`;
+    const code = `define('a.py', """\\\ndef f():\n    return 1\n""")\nwrite('b/c.py', '''\\\n"""Doc."""\n''')`;
     expect(readDefinitions(code)).toEqual([
-      { path: "a.py", code: "def f():\n    return 1\n" },
-      { path: "b/c.py", code: '"""Doc."""\n' },
+      { path: "a.py", whole: false, code: "def f():\n    return 1\n" },
+      { path: "b/c.py", whole: true, code: '"""Doc."""\n' },
     ]);
     const html = renderEntry({ kind: "step", step: step({ action: { code, timeout: 1 } }) });
     expect(text(html)).toContain("New in a.py");

@@ -1,12 +1,9 @@
-// Choose Model, Set API Key, Download Embedded Model.
+// Choose Model, Set API Key.
 import * as vscode from "vscode";
-import type { KnownModel } from "../pure/wire";
 import { KEY } from "../server/options";
 import type { Server } from "../server/server";
-import { isCancelled } from "../ui/errors";
 import { mayRun } from "../ui/trust";
-
-export const SIZE = "1.1 GB"; // of the embedded model, told before its download
+import { downloadModel, SIZE } from "./download";
 
 interface Choice extends vscode.QuickPickItem {
   choose?: () => Promise<void>;
@@ -14,44 +11,69 @@ interface Choice extends vscode.QuickPickItem {
 
 export async function chooseModel(server: Server, secrets: vscode.SecretStorage): Promise<void> {
   if (!mayRun()) return;
-  const editors = (await editorModels()).map((model): Choice => {
+  const choice = await pickModel((editors) => choices(server, secrets, editors));
+  await choice?.choose?.();
+}
+
+/** The list is there at once; what the editor offers joins it as its extensions wake up. */
+function pickModel(list: (editors: vscode.LanguageModelChat[]) => Choice[]): Promise<Choice | undefined> {
+  const picker = vscode.window.createQuickPick<Choice>();
+  picker.title = "Which model shall CodeAct ask?";
+  picker.matchOnDescription = true;
+  picker.matchOnDetail = true;
+  picker.items = list([]);
+  picker.busy = true;
+  const add = async () => {
+    const editors = await editorModels();
+    if (editors.length > 0) picker.items = list(editors);
+    picker.busy = false;
+  };
+  const news = vscode.lm?.onDidChangeChatModels(() => void add());
+  void add();
+  return new Promise((resolve) => {
+    picker.onDidAccept(() => resolve(picker.selectedItems[0]));
+    picker.onDidHide(() => resolve(undefined));
+    picker.show();
+  }).finally(() => {
+    news?.dispose();
+    picker.dispose();
+  }) as Promise<Choice | undefined>;
+}
+
+function choices(server: Server, secrets: vscode.SecretStorage, editors: vscode.LanguageModelChat[]): Choice[] {
+  const separator = (label: string): Choice => ({ label, kind: vscode.QuickPickItemKind.Separator });
+  const offered = editors.map((model): Choice => {
     const choose = () => set({ "model.name": "editor", "model.editorModel": model.id, "model.baseUrl": undefined });
-    return { label: `$(sparkle) ${model.name}`, description: `${model.vendor} · offered by this editor`, choose };
+    return { label: `$(sparkle) ${model.name}`, description: model.vendor, choose };
   });
-  const choices: Choice[] = [
-    { label: "Without a key", kind: vscode.QuickPickItemKind.Separator },
+  return [
+    separator("Without a key"),
     {
       label: "$(wand) Automatic",
-      description: "a model server that answers on this machine, else the embedded model",
+      detail: "A model server that answers on this machine, else the embedded model.",
       choose: () => set({ "model.name": undefined, "model.baseUrl": undefined }),
     },
     {
       label: "$(chip) Embedded model",
-      description: `runs on this machine's CPU, no network afterwards; a download of ${SIZE}, once`,
+      detail: `Runs on this machine's CPU, without network after a download of ${SIZE}.`,
       choose: async () => {
         await set({ "model.name": "local", "model.baseUrl": undefined });
         await downloadModel(server);
       },
     },
-    ...(editors.length > 0 ? [{ label: "From this editor", kind: vscode.QuickPickItemKind.Separator }] : []),
-    ...editors,
-    { label: "Your own", kind: vscode.QuickPickItemKind.Separator },
+    ...(offered.length > 0 ? [separator("From this editor"), ...offered] : []),
+    separator("Your own"),
     {
       label: "$(server) OpenAI-compatible endpoint…",
-      description: "OpenAI, Ollama, vLLM, llama.cpp, LM Studio",
+      detail: "OpenAI, Ollama, vLLM, llama.cpp, LM Studio.",
       choose: () => chooseEndpoint(secrets),
     },
   ];
-  const title = "Which model shall CodeAct ask?";
-  const choice = await vscode.window.showQuickPick(choices, { title, matchOnDescription: true });
-  await choice?.choose?.();
 }
 
 async function editorModels(): Promise<vscode.LanguageModelChat[]> {
-  if (!vscode.lm) return [];
-  const late = new Promise<vscode.LanguageModelChat[]>((resolve) => setTimeout(() => resolve([]), 1500));
   try {
-    return await Promise.race([vscode.lm.selectChatModels(), late]);
+    return (await vscode.lm?.selectChatModels()) ?? [];
   } catch {
     return [];
   }
@@ -108,34 +130,4 @@ export async function setApiKey(secrets: vscode.SecretStorage, title = "Set API 
     await secrets.store(KEY, key.trim());
     void vscode.window.showInformationMessage("CodeAct: the API key is stored.");
   }
-}
-
-/** Fetch the embedded model, having told its size. */
-export async function downloadModel(server: Server): Promise<void> {
-  if (!mayRun()) return;
-  const known = await server.execute<KnownModel[]>("codeact.models");
-  const model = known.find((each) => /1\.5b|qwen/i.test(each.name)) ?? known[0];
-  if (model?.installed) {
-    await vscode.commands.executeCommand("setContext", "codeact.hasModel", true);
-    void vscode.window.showInformationMessage(`CodeAct: the embedded model (${model.name}) is here already.`);
-    return;
-  }
-  const size = model?.size ? `${(model.size / 1e9).toFixed(1)} GB` : SIZE;
-  const message = `Download the embedded model, ${size}?`;
-  const detail =
-    "It runs on this machine and needs no key, no account and no network afterwards. A download that breaks off goes on where it stopped.";
-  const choice = await vscode.window.showInformationMessage(message, { modal: true, detail }, `Download ${size}`);
-  if (!choice) return;
-  try {
-    await server.executeLong(
-      "CodeAct is downloading its model",
-      "codeact.pullModel",
-      model ? { name: model.name } : {},
-    );
-  } catch (error) {
-    if (isCancelled(error)) return;
-    throw error;
-  }
-  await vscode.commands.executeCommand("setContext", "codeact.hasModel", true);
-  void vscode.window.showInformationMessage("CodeAct: the embedded model is ready.");
 }

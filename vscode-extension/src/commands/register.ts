@@ -8,10 +8,11 @@ import { pickFolder } from "../ui/folder";
 import { mayRun } from "../ui/trust";
 import { ask, followUp, writeScript } from "./ask";
 import { showDoctor } from "./doctor";
+import { downloadModel } from "./download";
 import { openExample } from "./example";
 import { fixAll, fixAtCursor, fixFile, fixTestItem } from "./fix";
 import { showMenu } from "./menu";
-import { chooseModel, downloadModel, setApiKey } from "./models";
+import { chooseModel, setApiKey } from "./models";
 
 type Handler = (first?: unknown, second?: unknown) => unknown;
 

@@ -1,6 +1,6 @@
 // The entries of a run as HTML. Whatever comes from a model, a test or a sandbox is text here, never markup.
 import { renderArtifact } from "./artifacts";
-import { readDefinitions } from "./definitions";
+import { type Definitions, readDefinitions } from "./definitions";
 import { clip, escapeHtml, stripColours } from "./escape";
 import { highlight } from "./highlight";
 import { renderMarkdown } from "./markdown";
@@ -59,9 +59,9 @@ function renderCode(code: string): string {
     `<pre class="code" tabindex="0" role="group" aria-label="${escapeHtml(label)}">${highlight(text.trimEnd(), "python")}</pre>`;
   const definitions = readDefinitions(code);
   if (!definitions) return show(code, "Code");
-  const part = (path: string, text: string) =>
-    `<figure class="definition"><figcaption>New in <code>${escapeHtml(path)}</code></figcaption>${show(text, path)}</figure>`;
-  return definitions.map((each) => part(each.path, each.code)).join("");
+  const part = ({ path, whole, code: text }: Definitions) =>
+    `<figure class="definition"><figcaption>${whole ? "All of" : "New in"} <code>${escapeHtml(path)}</code></figcaption>${show(text, path)}</figure>`;
+  return definitions.map(part).join("");
 }
 
 function renderObservation(seen: Observation): string {

@@ -4,6 +4,7 @@ import { describeCheck } from "../pure/summary";
 import type { Applied, Evidence } from "../pure/wire";
 import type { Server } from "../server/server";
 import type { Reviewer } from "./review";
+import { saveChanged, unsaved } from "./saving";
 
 export class Decisions {
   private readonly changes = new vscode.EventEmitter<{ run: string; state: string }>();
@@ -48,8 +49,10 @@ export class Decisions {
 
   /** Put the files back as they were before the proposal was accepted. */
   async undo(run: string): Promise<void> {
+    const before = unsaved();
     const undone = await this.server.execute<Applied>("codeact.undo", { run });
     if (!this.wasApplied(undone, "Nothing was put back.")) return;
+    await saveChanged(undone.files ?? [], before);
     await this.settle(run, "undone");
     void vscode.window.showInformationMessage(undone.message || "CodeAct: the proposal was taken back.");
   }
@@ -67,8 +70,10 @@ export class Decisions {
 
   private async apply(run: string, argument: { run: string; hunks?: string[] }): Promise<void> {
     const title = "CodeAct is applying the proposal";
+    const before = unsaved();
     const applied = await this.server.executeLong<Applied>(title, "codeact.apply", argument);
     if (!this.wasApplied(applied, "Nothing was applied.")) return;
+    await saveChanged(applied.files ?? [], before);
     await vscode.commands.executeCommand("setContext", "codeact.hasAccepted", true);
     await this.settle(run, "applied");
     const merged = applied.merged?.length ? ` Merged with your own edits: ${applied.merged.join(", ")}.` : "";
