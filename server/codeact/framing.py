@@ -4,6 +4,7 @@
 """
 
 import ast
+import posixpath
 import re
 import textwrap
 from collections.abc import Sequence
@@ -113,9 +114,42 @@ def frame(code: str, about: str) -> str:
     helpers = [source for name, source in HELPERS.items() if name in named - defined]
     has_path = any(isinstance(node, ast.ImportFrom) and node.module == "pathlib" for node in kept)
     missing += ["from pathlib import Path"] if (helpers or "Path.cwd()" in text) and not has_path else []
-    return "\n".join([*missing, *(f"\n{source}" for source in helpers), text]).strip() + FRAME.format(
-        about=quote(about), work=work
-    )
+    folders = textwrap.indent(_folder_lines(code), "    ")
+    text = re.sub(rf"def {work}\(.*\n", lambda found: found[0] + folders, text, count=1)
+    parts = [*missing, *(f"\n{source}" for source in helpers), text]
+    return "\n".join(parts).strip() + FRAME.format(about=quote(about), work=work)
+
+
+def make_folders(code: str) -> str:
+    """The code, with the folders made first that it writes into under a fixed name: what is most often forgotten."""
+    made = _folder_lines(code)
+    return f"import os\n{made}{code}" if made else code
+
+
+def _folder_lines(code: str) -> str:
+    try:
+        calls = [node for node in ast.walk(ast.parse(code)) if isinstance(node, ast.Call) and node.args]
+    except (SyntaxError, ValueError):
+        return ""
+    paths = [_fixed_part(call.args[0]) for call in calls if _writes(call)]
+    folders = {posixpath.dirname(path) for path in paths if not path.startswith(("/", ".."))}
+    return "".join(f"os.makedirs({folder!r}, exist_ok=True)\n" for folder in sorted(folders - {""}))
+
+
+def _writes(call: ast.Call) -> bool:
+    name = call.func.attr if isinstance(call.func, ast.Attribute) else getattr(call.func, "id", "")
+    options = [*call.args[1:], *(keyword.value for keyword in call.keywords)]
+    modes = [one.value for one in options if isinstance(one, ast.Constant)]
+    if name == "open":
+        return any(isinstance(mode, str) and mode[:1] in ("w", "a", "x") for mode in modes)
+    return name in ("connect", "to_csv", "to_json", "to_excel", "savefig", "write_html")
+
+
+def _fixed_part(node: ast.expr) -> str:
+    """How a path begins, as far as it stands in the code."""
+    if isinstance(node, ast.JoinedStr) and node.values:
+        node = node.values[0]
+    return node.value if isinstance(node, ast.Constant) and isinstance(node.value, str) else ""
 
 
 def _source(lines: Sequence[str], node: ast.stmt) -> str:

@@ -11,6 +11,7 @@ from codeact.briefs import describe_observation
 from codeact.events import Event, RunEnded, StepTaken, TestsRan
 from codeact.findings import check_citations, gather, is_product, unfounded_numbers, unused_terms
 from codeact.formatting import format_files
+from codeact.framing import make_folders
 from codeact.journal import find_run, read_journal
 from codeact.models.base import Model, is_small
 from codeact.prompts import fill
@@ -236,7 +237,7 @@ def schedule_for(model: Model) -> Sequence[Sampling]:
 
 
 def keep_helpers(code: str) -> str:
-    """A small model's code without its own versions of helpers that are there already."""
+    """A small model's code without its own versions of helpers that are there already, with the folders it needs."""
     try:
         body = ast.parse(code).body
     except (SyntaxError, ValueError):
@@ -245,7 +246,7 @@ def keep_helpers(code: str) -> str:
     for node in reversed(body):
         if isinstance(node, ast.FunctionDef) and node.name in TOOLS:
             del lines[node.lineno - 1 : node.end_lineno]
-    return "\n".join(lines)
+    return make_folders("\n".join(lines))
 
 
 def conclude(steps: Sequence[Step]) -> str:

@@ -64,7 +64,7 @@ class Drafting:
         task = self.walk.task
         question = fill(
             "script-compact" if compact else "script",
-            workspace=describe_workspace(self.snapshot, task.instruction, size),
+            workspace=describe_workspace(self.snapshot, task.instruction, size, plain=compact),
             conventions=describe_conventions(self.snapshot, size // 8),
             instruction="\n\n".join(filter(None, (task.instruction, task.shown))),
         )
