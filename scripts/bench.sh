@@ -17,5 +17,8 @@ measure() {
 measure Sandboxes sandbox.py
 measure Snapshots snapshots.py
 measure "The language server" editor.py
+.venv/bin/codeact prepare --kit
+measure "Questions and scripts" tasks.py --set seen
+measure "Questions and scripts on what no prompt was tuned on" tasks.py --set unseen
 measure Fixes run.py "$@"
 [ ${#failed[@]} -eq 0 ] || die "A promise does not hold: ${failed[*]}. See above."

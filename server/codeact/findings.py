@@ -1,11 +1,12 @@
 """What a run hands over beside a diff: figures, tables and files; and whether an answer cites what exists."""
 
+import csv
 import mimetypes
 import re
 from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import PurePosixPath
 
-from codeact.trajectory import Artifact, FileState, Step
+from codeact.trajectory import Artifact, FileState, Observation, Step
 
 FOLDER = "artifacts/"
 PRODUCTS = frozenset(
@@ -81,6 +82,20 @@ def unfounded_numbers(answer: str, question: str, steps: Sequence[Step]) -> tupl
     known = {_value(found) for text in seen for found in NUMBER.findall(text)}
     wanted = (found for found in NUMBER.findall(CITATION.sub("", answer)))
     return tuple(found for found in dict.fromkeys(wanted) if not _is_founded(found, known))
+
+
+def hidden_bars(observation: Observation) -> str:
+    """What is wrong with a bar chart that draws several bars at one place, where only the highest is seen."""
+    for made in observation.artifacts:
+        if made.media_type == "text/csv" and made.name.startswith("figure-"):
+            rows = list(csv.DictReader(made.data.decode("utf-8", "replace").splitlines()))
+            bars = [(row.get("chart"), row.get("series"), row.get("x")) for row in rows if row.get("kind") == "bar"]
+            if len(set(bars)) < len(bars):
+                return (
+                    f"The chart has {len(bars)} bars at only {len(set(bars))} places, one drawn over the other. "
+                    "Sum or average the rows of each group first, with groupby(...)[...].sum() or mean(); then draw."
+                )
+    return ""
 
 
 def unused_terms(instruction: str, code: str) -> tuple[str, ...]:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from codeact.agent import Assignment, Ending, work
 from codeact.briefs import describe_observation
 from codeact.events import Event, RunEnded, StepTaken, TestsRan
-from codeact.findings import check_citations, gather, is_product, unfounded_numbers, unused_terms
+from codeact.findings import check_citations, gather, hidden_bars, is_product, unfounded_numbers, unused_terms
 from codeact.formatting import format_files
 from codeact.framing import make_folders
 from codeact.journal import find_run, read_journal
@@ -88,8 +88,10 @@ class Inquiry:
     def _conclude(self, steps: Sequence[Step]) -> str:
         """The answer of a small model, unless it has forgotten something that the task spells out: asked about once."""
         answer = conclude(steps)
-        if self.forgotten is not None or not answer:
-            self.forgotten = self.forgotten and ()
+        was_asked, self.forgotten = self.forgotten is not None, self.forgotten and ()
+        if answer and hidden_bars(steps[-1].observation):
+            return ""
+        if was_asked or not answer:
             return answer
         self.forgotten = unused_terms(self.walk.task.instruction, "\n".join(step.action.code for step in steps))
         return "" if self.forgotten else answer
@@ -271,7 +273,7 @@ def describe_briefly(seen: Observation) -> str:
     if seen.timed_out:
         return "It did not end in time."
     if seen.failure is None:
-        return "Nothing was printed. print() the result."
+        return hidden_bars(seen) or "Nothing was printed. print() the result."
     lines = seen.failure.traceback.splitlines()
     places = [at for at, line in enumerate(lines) if line.lstrip().startswith('File "<action') and at + 1 < len(lines)]
     failing = f"This line failed: {lines[places[-1] + 1].strip()}\n" if places else ""
@@ -296,7 +298,7 @@ def describe_charts(observation: Observation) -> str:
         made for made in observation.artifacts if made.media_type == "text/csv" and made.name.startswith("figure-")
     ]
     heads = ["\n".join(made.data.decode("utf-8", "replace").splitlines()[: CHART_ROWS + 1]) for made in charts]
-    return "\n".join(f"The chart shows:\n{head}" for head in heads)
+    return "\n".join([*(f"The chart shows:\n{head}" for head in heads), hidden_bars(observation)]).strip()
 
 
 async def find_packages(sandbox: Sandbox) -> str:
