@@ -4,35 +4,14 @@
 """
 
 import ast
-import posixpath
 import re
 import textwrap
 from collections.abc import Sequence
 
 from codeact.answers import quote
+from codeact.mending import add_imports, folder_lines
 
 IMPORTS = ("argparse", "os", "shutil", "tempfile")
-HELPERS = {
-    "find": '''
-def find(folder: str, pattern: str) -> list:
-    """The files below a folder, in its subfolders too, in order."""
-    return sorted(str(path) for path in Path(folder).rglob(pattern) if path.is_file())
-''',
-    "load": '''
-def load(path: str) -> str:
-    """A file's text."""
-    with open(path, encoding="utf-8", newline="") as file:
-        return file.read()
-''',
-    "save": '''
-def save(path: str, text: str) -> None:
-    """Write a file, with the folder that it is in."""
-    Path(path).parent.mkdir(parents=True, exist_ok=True)
-    with open(path, "w", encoding="utf-8", newline="") as file:
-        file.write(text)
-    print("wrote", path)
-''',
-}
 OWN_FOLDER = re.compile(
     r"(?:pathlib\.)?Path\(__file__\)(?:\.resolve\(\)|\.absolute\(\))?(?:\.parent)+"
     r"|os\.path\.dirname\((?:os\.path\.(?:abspath|realpath)\()?__file__\)?\)"
@@ -81,10 +60,11 @@ if __name__ == "__main__":
 def frame(code: str, about: str) -> str:
     """The script around code that does the work: a function `work`, another one without arguments, or statements.
 
-    Code that has a command line of its own, or is no Python, stays as it is. The functions of HELPERS that it uses are
-    put before it. The folder to work in is the current one, wherever the script lies.
+    Code that has a command line of its own, or is no Python, stays as it is. The folder to work in is the
+    current one, wherever the script lies.
     """
     code = OWN_FOLDER.sub(lambda found: "Path.cwd()" if "Path(" in found[0] else "os.getcwd()", code)
+    code = add_imports(code)
     try:
         tree = ast.parse(code)
     except (SyntaxError, ValueError):
@@ -109,47 +89,12 @@ def frame(code: str, about: str) -> str:
             text, work = _rename(text, "main", "work"), "work"
     imported = {alias.name for node in kept if isinstance(node, ast.Import) for alias in node.names}
     missing = [f"import {name}" for name in IMPORTS if name not in imported]
-    defined = {node.name for node in kept if isinstance(node, ast.FunctionDef)}
-    named = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
-    helpers = [source for name, source in HELPERS.items() if name in named - defined]
     has_path = any(isinstance(node, ast.ImportFrom) and node.module == "pathlib" for node in kept)
-    missing += ["from pathlib import Path"] if (helpers or "Path.cwd()" in text) and not has_path else []
-    folders = textwrap.indent(_folder_lines(code), "    ")
+    missing += ["from pathlib import Path"] if "Path.cwd()" in text and not has_path else []
+    folders = textwrap.indent(folder_lines(code), "    ")
     text = re.sub(rf"def {work}\(.*\n", lambda found: found[0] + folders, text, count=1)
-    parts = [*missing, *(f"\n{source}" for source in helpers), text]
+    parts = [*missing, text]
     return "\n".join(parts).strip() + FRAME.format(about=quote(about), work=work)
-
-
-def make_folders(code: str) -> str:
-    """The code, with the folders made first that it writes into under a fixed name: what is most often forgotten."""
-    made = _folder_lines(code)
-    return f"import os\n{made}{code}" if made else code
-
-
-def _folder_lines(code: str) -> str:
-    try:
-        calls = [node for node in ast.walk(ast.parse(code)) if isinstance(node, ast.Call) and node.args]
-    except (SyntaxError, ValueError):
-        return ""
-    paths = [_fixed_part(call.args[0]) for call in calls if _writes(call)]
-    folders = {posixpath.dirname(path) for path in paths if not path.startswith(("/", ".."))}
-    return "".join(f"os.makedirs({folder!r}, exist_ok=True)\n" for folder in sorted(folders - {""}))
-
-
-def _writes(call: ast.Call) -> bool:
-    name = call.func.attr if isinstance(call.func, ast.Attribute) else getattr(call.func, "id", "")
-    options = [*call.args[1:], *(keyword.value for keyword in call.keywords)]
-    modes = [one.value for one in options if isinstance(one, ast.Constant)]
-    if name == "open":
-        return any(isinstance(mode, str) and mode[:1] in ("w", "a", "x") for mode in modes)
-    return name in ("connect", "to_csv", "to_json", "to_excel", "savefig", "write_html")
-
-
-def _fixed_part(node: ast.expr) -> str:
-    """How a path begins, as far as it stands in the code."""
-    if isinstance(node, ast.JoinedStr) and node.values:
-        node = node.values[0]
-    return node.value if isinstance(node, ast.Constant) and isinstance(node.value, str) else ""
 
 
 def _source(lines: Sequence[str], node: ast.stmt) -> str:

@@ -11,8 +11,8 @@ from codeact.briefs import describe_observation
 from codeact.events import Event, RunEnded, StepTaken, TestsRan
 from codeact.findings import check_citations, gather, hidden_bars, is_product, unfounded_numbers, unused_terms
 from codeact.formatting import format_files
-from codeact.framing import make_folders
 from codeact.journal import find_run, read_journal
+from codeact.mending import add_imports, make_folders
 from codeact.models.base import Model, is_small
 from codeact.prompts import fill
 from codeact.proposal import make_proposal, stat
@@ -239,7 +239,7 @@ def schedule_for(model: Model) -> Sequence[Sampling]:
 
 
 def keep_helpers(code: str) -> str:
-    """A small model's code without its own versions of helpers that are there already, with the folders it needs."""
+    """A small model's code without its own versions of helpers that are there already, with what it forgot."""
     try:
         body = ast.parse(code).body
     except (SyntaxError, ValueError):
@@ -248,7 +248,7 @@ def keep_helpers(code: str) -> str:
     for node in reversed(body):
         if isinstance(node, ast.FunctionDef) and node.name in TOOLS:
             del lines[node.lineno - 1 : node.end_lineno]
-    return make_folders("\n".join(lines))
+    return make_folders(add_imports("\n".join(lines)))
 
 
 def conclude(steps: Sequence[Step]) -> str:
