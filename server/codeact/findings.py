@@ -17,6 +17,7 @@ MAX_BYTES = 32 * 1024 * 1024
 MAX_COUNT = 12
 NUMBER = re.compile(r"(?<![\w.])\d{1,3}(?:,\d{3})+(?:\.\d+)?|(?<![\w.])\d+(?:\.\d+)?")
 NUMBER_WORDS = ("two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
+FILE = re.compile(r"(?<![\w./:-])[\w-]+(?:/[\w.-]+)*\.(?:csv|tsv|json|jsonl|md|txt|html|db|sqlite|xml|ya?ml|toml|py)\b")
 TERM = re.compile(
     rf"(?<![\w-])--[\w-]+|\b\d+\b(?!\.\w)|\b[\w-]+(?:/[\w.-]+)*\.[a-z]{{1,6}}\b|\b(?:{'|'.join(NUMBER_WORDS)})\b",
     re.IGNORECASE,
@@ -96,6 +97,13 @@ def hidden_bars(observation: Observation) -> str:
                     "Sum or average the rows of each group first, with groupby(...)[...].sum() or mean(); then draw."
                 )
     return ""
+
+
+def unmade_files(instruction: str, existing: Collection[str], made: Collection[str]) -> tuple[str, ...]:
+    """Files that an instruction names, that did not exist, and that were not made."""
+    known = {PurePosixPath(path).name for path in (*existing, *made)}
+    named = dict.fromkeys(FILE.findall(instruction))
+    return tuple(path for path in named if PurePosixPath(path).name not in known)
 
 
 def unused_terms(instruction: str, code: str) -> tuple[str, ...]:

@@ -37,6 +37,7 @@ COMPACT_CONVENTIONS, FULL_CONVENTIONS = 400, 4000
 FIRST = Sampling(max_tokens=700, stop=("\n```\n",))
 SMALL_SCHEDULE = (FIRST, *(replace(FIRST, temperature=0.6, afresh=True),) * 6)
 CHART_ROWS = 12
+TABLE = re.compile(r"\.(csv|tsv|json|jsonl|xlsx?|parquet)\b")
 MAX_ANSWER = 4000  # characters of what code printed
 CHART = re.compile(r"\b(chart|plot|graph|diagram|histogram|draw|figure|visuali[sz]e|pie|bars?)\w*", re.IGNORECASE)
 LIBRARIES = ("numpy", "pandas", "matplotlib", "openpyxl", "plotly", "yaml", "requests", "PIL")
@@ -121,7 +122,11 @@ class Inquiry:
         if task.follows:
             earlier = await self._go_on_from(task.follows)
             return (*earlier, Message("user", fill("follow-up", instruction=wanted, how=how)))
+        size = COMPACT_SIZE if compact else FULL_SIZE
+        workspace = describe_workspace(self.snapshot, task.instruction, size)
         packages = await find_packages(self.sandbox)
+        if compact and not (CHART.search(task.instruction) or TABLE.search(workspace)):
+            packages = "pytest"  # a small model imports whatever it is told of
         system = (
             fill("system-ask-compact", packages=packages)
             if compact
@@ -129,7 +134,7 @@ class Inquiry:
         )
         question = fill(
             "ask",
-            workspace=describe_workspace(self.snapshot, task.instruction, COMPACT_SIZE if compact else FULL_SIZE),
+            workspace=workspace,
             conventions=describe_conventions(self.snapshot, COMPACT_CONVENTIONS if compact else FULL_CONVENTIONS),
             instruction=wanted,
             how=how,

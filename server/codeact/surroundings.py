@@ -112,14 +112,15 @@ def _look(snapshot: Snapshot, path: str, *, plain: bool) -> str:
     lines = text.splitlines()
     head = "\n".join(line[:LINE] for line in lines[:HEAD_LINES])
     what = "rows" if suffix in TABLES else "lines"
-    return f"{path} ({len(lines)} {what}) begins:\n{head}" + (_split(lines) if suffix == ".log" else "")
+    return f"{path} ({len(lines)} {what}) begins:\n{head}" + (_split(path, lines) if suffix == ".log" else "")
 
 
-def _split(lines: Sequence[str]) -> str:
-    """Which part of a log's line is which: small models miscount."""
+def _split(path: str, lines: Sequence[str]) -> str:
+    """How to take a log's lines apart, and which part is which: small models miscount."""
     parts = lines[0].split()[:MAX_PARTS] if lines else []
-    told = ", ".join(f"[{number}] {part[:HEAD_PART]!r}" for number, part in enumerate(parts))
-    return f"\nThe first line's split() is: {told}" if told else ""
+    told = ", ".join(f"row[{number}] is {part[:HEAD_PART]!r}" for number, part in enumerate(parts))
+    how = f"rows = [line.split() for line in open({path!r})]"
+    return f"\nRead it with {how}; then of the first row, {told}, all of them texts." if told else ""
 
 
 def _outline(source: str) -> Iterator[str]:
