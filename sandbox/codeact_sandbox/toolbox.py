@@ -136,8 +136,8 @@ for row in imports():
         print(f"{row['path']}:{row['line']} imports {row['module']}")""",
     "functions": """\
 rows = sorted(functions("FOLDER/**/*.py"), key=lambda row: row["lines"], reverse=True)
-for row in rows[:10]:
-    print(f"{row['path']}:{row['line']} {row['name']}: {row['lines']} lines, decorators {row['decorators']}")""",
+for row in rows[:HOW_MANY]:
+    print(f"{row['path']}:{row['line']} {row['name']}: {row['lines']} lines")""",
     "links": """\
 for row in links("**/*"):
     if row["file"] and not row["exists"]:

@@ -80,7 +80,7 @@ class Inquiry:
     def _describe(self, observations: Sequence[Observation], *, compact: bool) -> str:
         """What the model reads: what came of its actions, and what is known of such an error."""
         if compact and self.forgotten:
-            return fill("unused", terms=", ".join(self.forgotten))
+            return fill("unused", terms=", ".join(self.forgotten), code=self.steps[-1].action.code)
         if compact:
             return describe_briefly(observations[-1])
         notes = describe_repeats(self.steps, find_remedy(self.remedies, observations[-1]))

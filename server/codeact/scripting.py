@@ -102,7 +102,7 @@ class Drafting:
             self.asked += 1
             body, _, _ = state.content.decode("utf-8", "replace").partition("def main()")
             terms = unused_terms(self.walk.task.instruction, body)
-            problem = fill("unused", terms=", ".join(terms)) if terms else ""
+            problem = fill("unused", terms=", ".join(terms), code=body) if terms else ""
         if problem:
             return Verdict(passed=False, text=fill("script-failed", problem=problem))
         return Verdict(passed=True, score=1.0)
