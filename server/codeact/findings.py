@@ -111,6 +111,7 @@ def unused_terms(instruction: str, code: str) -> tuple[str, ...]:
 
     Small models forget such things; whether a word matters cannot be told, but a number or a file name does.
     """
+    code = re.sub(r"#.*|^\s*print\(.*$", "", code, flags=re.MULTILINE)  # to say it is not to do it
     digits = {word: str(number) for number, word in enumerate(NUMBER_WORDS, 2)}
     terms = [digits.get(found.lower(), found.rstrip(".")) for found in TERM.findall(instruction)]
     return tuple(dict.fromkeys(term for term in terms if not _is_used(term, code)))

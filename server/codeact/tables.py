@@ -14,6 +14,7 @@ MAX_KINDS = 8
 MAX_COLUMNS = 30
 CELL = 40
 NUMBER = re.compile(r"[+-]?\d+(?:\.\d+)?")
+DATE = re.compile(r"\d{4}-\d\d-\d\d(?:[T ][\d:.+Z-]+)?")
 COMMA_NUMBER = re.compile(r"[+-]?\d+(?:\.\d{3})*,\d+")
 
 
@@ -31,7 +32,9 @@ def describe_table(path: str, text: str, *, plain: bool = False) -> str:
     header, body = rows[0], [row for row in rows[1:] if len(row) == len(rows[0])]
     columns = [[row[at].strip() for row in body] for at in range(len(header))]
     has_commas = any(_is_all(COMMA_NUMBER, column) for column in columns)
+    dates = [name for name, column in zip(header, columns, strict=True) if _is_all(DATE, column)]
     options = (f", sep={separator!r}" if separator != "," else "") + (", decimal=','" if has_commas else "")
+    options += f", parse_dates={dates}" if dates else ""
     how = f"pandas.read_csv({path!r}{options})"
     if plain:
         how = f"csv.DictReader(open({path!r}){f', delimiter={separator!r}' if separator != ',' else ''})"
@@ -89,6 +92,8 @@ def _describe(values: Sequence[str]) -> str:
         return f"numbers from {min(found):g} to {max(found):g}{empty}"
     if _is_all(COMMA_NUMBER, filled):
         return f"numbers with a decimal comma, such as {filled[0]}{empty}"
+    if _is_all(DATE, filled):
+        return f"dates from {min(filled)} to {max(filled)}{empty}"
     kinds = Counter(filled)
     if len(kinds) <= MAX_KINDS and len(kinds) < len(filled):
         return f"one of {', '.join(kind[:CELL] for kind, _ in kinds.most_common())}{empty}"
