@@ -24,6 +24,7 @@ from codeact.proposal import select, separate, unified_diff
 from codeact.revisit import prove_plan, replay_run, verify_run
 from codeact.run import run_task
 from codeact.sandboxes import sweep
+from codeact.scripts import part_of
 from codeact.settings import Settings
 from codeact.terminal import Terminal
 from codeact.trajectory import Task, TaskKind
@@ -110,14 +111,15 @@ def apply(options: Namespace, settings: Settings, terminal: Terminal) -> int:
     evidence, chosen = proposal.evidence, proposal
     if not proposal.patches and options.unproven:
         chosen = separate(proposal) or proposal
-    if options.only:
-        chosen = select(proposal, options.only)
+    only = [*options.only, *(part_of(proposal, options.part) if options.part else ())]
+    if only:
+        chosen = select(proposal, only)
     plan = plan_apply(target, chosen)
     if plan.conflicts:
         raise ApplyError("The files have moved on since the snapshot. " + " ".join(plan.conflicts))
-    if options.only or plan.needs_proof:
+    if only or plan.needs_proof:
         terminal.say("Not what was proven: proving it in a fresh sandbox first.")
-        evidence = run_to_end(prove_plan(target, proposal, plan, part=bool(options.only)))
+        evidence = run_to_end(prove_plan(target, proposal, plan, part=bool(only)))
         terminal.show_evidence(evidence)
     if not (evidence and evidence.verified) and not options.unproven:
         how = f"codeact apply {run} --unproven"

@@ -43,6 +43,8 @@ export function reduce(model: RunModel, event: RunEvent): RunModel {
       return append(model, { kind: "note", text: describeSnapshot(event) });
     case "chosen":
       return append(model, { kind: "note", text: `Asking ${event.name}` });
+    case "packages":
+      return append(model, { kind: "note", text: `Fetched ${event.pins.join(", ")} for ${event.module}` });
     case "tests":
       return append(model, { kind: "tests", phase: event.phase, report: event.report });
     case "text":
