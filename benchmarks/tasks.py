@@ -19,7 +19,7 @@ from typing import Any
 import errands
 from rich.console import Console
 from run import RESULTS, gather_facts
-from trial import Setup, commit, find_leftovers, fingerprint, list_processes, run_codeact
+from trial import Setup, commit, fingerprint, run_codeact
 
 HEADINGS = ("task", "kind", "outcome", "calls", "tokens in", "tokens out", "wall s", "why not")
 PROMISE = 0.8
@@ -39,7 +39,7 @@ class Result:
         prompt_tokens: tokens sent.
         completion_tokens: tokens received.
         seconds: wall time.
-        touched: whether the workspace changed, or a process was left.
+        touched: whether the workspace changed, which must never be.
     """
 
     task: str
@@ -102,7 +102,7 @@ def try_errand(errand: errands.Errand, setup: Setup, keep: Path | None = None) -
         workspace.mkdir()
         errands.write_workspace(errand, workspace)
         commit(workspace)
-        before, running = fingerprint(workspace), list_processes()
+        before = fingerprint(workspace)
         started = time.monotonic()
         result, trouble = run_codeact(workspace, place / "state", setup, [errand.kind, errand.instruction])
         seconds = time.monotonic() - started
@@ -111,7 +111,7 @@ def try_errand(errand: errands.Errand, setup: Setup, keep: Path | None = None) -
             result,
             trouble or check(errand, result, Path(folder) / "judged"),
             seconds,
-            touched=fingerprint(workspace) != before or bool(find_leftovers(running)),
+            touched=fingerprint(workspace) != before,
             trouble=bool(trouble),
         )
 

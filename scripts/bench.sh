@@ -18,6 +18,9 @@ measure() {
 measure Sandboxes sandbox.py
 measure Snapshots snapshots.py
 measure "The language server" editor.py
+.venv/bin/codeact prepare --kit
+measure "Questions and scripts" tasks.py --set seen
+measure "Questions and scripts on what no prompt was tuned on" tasks.py --set unseen
 measure Fixes run.py "$@"
 if [[ ! " $* " =~ \ --(only|cheats|classics|history)\  ]]; then
     measure "Fixes of classics, without each rung, and by the model alone" \

@@ -6,7 +6,7 @@ import csv
 import io
 from typing import Any, Iterator, Sequence
 
-HEADINGS = ("chart", "series", "x", "y")
+HEADINGS = ("chart", "kind", "series", "x", "y")
 MAX_ROWS = 2000
 
 
@@ -25,21 +25,22 @@ def tabulate(figure: Any) -> str:  # noqa: ANN401 - matplotlib is not there when
     return text.getvalue()
 
 
-def _read(axes: Any) -> Iterator[tuple[str, object, object]]:  # noqa: ANN401 - see tabulate
-    """Series, x and y of all that is drawn in a pair of axes."""
+def _read(axes: Any) -> Iterator[tuple[str, str, object, object]]:  # noqa: ANN401 - see tabulate
+    """Kind, series, x and y of all that is drawn in a pair of axes."""
     for number, container in enumerate(axes.containers, 1):
         if hasattr(container, "patches"):
-            yield from _bars(axes, container, _name(container, f"bars {number}"))
+            yield from (("bar", *row) for row in _bars(axes, container, _name(container, f"bars {number}")))
     for number, line in enumerate(axes.lines, 1):
         places, values = _plain(line.get_xdata(orig=True)), _plain(line.get_ydata(orig=True))
-        yield from ((_name(line, f"line {number}"), place, values[at]) for at, place in enumerate(places))
+        name = _name(line, f"line {number}")
+        yield from (("line", name, place, values[at]) for at, place in enumerate(places))
     for number, points in enumerate(axes.collections, 1):
         if type(points).__name__ == "PathCollection":
             name = _name(points, f"points {number}")
-            yield from ((name, _number(x), _number(y)) for x, y in points.get_offsets())
+            yield from (("point", name, _number(x), _number(y)) for x, y in points.get_offsets())
     wedges = [patch for patch in axes.patches if type(patch).__name__ == "Wedge"]
     for number, wedge in enumerate(wedges, 1):
-        yield "share", _name(wedge, f"wedge {number}"), round((wedge.theta2 - wedge.theta1) / 360, 6)
+        yield "wedge", "share", _name(wedge, f"wedge {number}"), round((wedge.theta2 - wedge.theta1) / 360, 6)
 
 
 def _bars(axes: Any, container: Any, name: str) -> Iterator[tuple[str, object, object]]:  # noqa: ANN401 - see tabulate

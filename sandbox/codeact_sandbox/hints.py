@@ -47,7 +47,7 @@ def _near_misses(error: BaseException, frame: FrameType | None) -> list[str]:
     if isinstance(error, NameError) and error.name:
         names = [*(frame.f_locals if frame else ()), *(frame.f_globals if frame else ())]
         return _meant(error.name, names, "names")
-    if isinstance(error, AttributeError) and error.name:
+    if isinstance(error, AttributeError) and error.name and error.name not in dir(error.obj):
         return _meant(error.name, [name for name in dir(error.obj) if not name.startswith("_")], "attributes")
     if isinstance(error, KeyError) and error.args:
         return _keys(error.args[0], frame)

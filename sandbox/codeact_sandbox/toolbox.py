@@ -130,14 +130,25 @@ WORDS = {
 
 
 EXAMPLES = {
-    "imports": "for row in imports():\n    print(row['path'], row['line'], row['module'])",
-    "functions": "for row in sorted(functions('**/*.py'), key=lambda row: -row['lines'])[:5]:\n"
-    "    print(row['path'], row['line'], row['name'], row['lines'], row['decorators'])",
-    "links": "for row in links('**/*'):\n"
-    "    print(row['path'], row['line'], row['target'], row['file'], row['exists'])",
-    "duplicates": "for group in duplicates('**/*'):\n    print(', '.join(group))",
-    "comments": "for row in comments('TODO'):\n    print(f\"{row['path']}:{row['line']} {row['text']}\")",
-    "rename": "print(rename('old_name', 'new_name'))",
+    "imports": """\
+for row in imports():
+    if "NAME" in row["module"]:
+        print(f"{row['path']}:{row['line']} imports {row['module']}")""",
+    "functions": """\
+rows = sorted(functions("FOLDER/**/*.py"), key=lambda row: row["lines"], reverse=True)
+for row in rows[:HOW_MANY]:
+    print(f"{row['path']}:{row['line']} {row['name']}: {row['lines']} lines")""",
+    "links": """\
+for row in links("**/*"):
+    if row["file"] and not row["exists"]:
+        print(f"{row['path']}:{row['line']} links to {row['target']}, which does not exist")""",
+    "duplicates": """\
+for group in duplicates("FOLDER/**/*"):
+    print("The same: " + ", ".join(group))""",
+    "comments": """\
+for row in comments("TODO"):
+    print(f"{row['path']}:{row['line']} {row['text']}")""",
+    "rename": """print(rename("OLD", "NEW"))""",
 }
 
 

@@ -127,6 +127,7 @@ def _add_apply(commands: Any, common: argparse.ArgumentParser) -> None:  # noqa:
     apply = commands.add_parser("apply", parents=[common], help="accept a proposal: write it to your files")
     apply.add_argument("run", metavar="RUN", nargs="?", default="last", help=RUN_HELP)
     apply.add_argument("--only", action="append", default=[], metavar="HUNK", help="a path or path#n; proven anew")
+    apply.add_argument("--part", choices=["script", "effect"], default="", help="of a script: only it, or what it does")
     apply.add_argument("--group", action="append", type=int, default=[], metavar="N", help="what mends one cause")
     apply.add_argument("--unproven", action="store_true", help="accept it although nothing proves it")
     apply.set_defaults(command="commands:apply")

@@ -3,7 +3,9 @@
 import csv
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from itertools import permutations
+from pathlib import PurePosixPath
 
 SEPARATORS = (",", ";", "\t", "|")
 SHOWN_ROWS = 3
@@ -12,15 +14,17 @@ MAX_KINDS = 8
 MAX_COLUMNS = 30
 CELL = 40
 NUMBER = re.compile(r"[+-]?\d+(?:\.\d+)?")
+DATE = re.compile(r"\d{4}-\d\d-\d\d(?:[T ][\d:.+Z-]+)?")
 COMMA_NUMBER = re.compile(r"[+-]?\d+(?:\.\d{3})*,\d+")
 
 
-def describe_table(path: str, text: str) -> str:
+def describe_table(path: str, text: str, *, plain: bool = False) -> str:
     """A table's size, separator, first rows and columns.
 
     Args:
         path: its name, for the sentence that tells how to read it.
         text: its content, with a header line.
+        plain: to be read with the standard library, not with pandas.
     """
     lines = text.splitlines()
     separator = _find_separator(lines)
@@ -28,11 +32,46 @@ def describe_table(path: str, text: str) -> str:
     header, body = rows[0], [row for row in rows[1:] if len(row) == len(rows[0])]
     columns = [[row[at].strip() for row in body] for at in range(len(header))]
     has_commas = any(_is_all(COMMA_NUMBER, column) for column in columns)
+    dates = [name for name, column in zip(header, columns, strict=True) if _is_all(DATE, column)]
     options = (f", sep={separator!r}" if separator != "," else "") + (", decimal=','" if has_commas else "")
+    options += f", parse_dates={dates}" if dates else ""
     how = f"pandas.read_csv({path!r}{options})"
+    if plain:
+        how = f"csv.DictReader(open({path!r}){f', delimiter={separator!r}' if separator != ',' else ''})"
     described = [f"  {name}: {_describe(column)}" for name, column in zip(header, columns, strict=True)][:MAX_COLUMNS]
     head = "\n".join(line[:160] for line in lines[: SHOWN_ROWS + 1])
     return f"{path} ({len(lines) - 1} rows; read it with {how}) begins:\n{head}\nIts columns:\n" + "\n".join(described)
+
+
+def find_joins(tables: Mapping[str, str]) -> tuple[str, ...]:
+    """How tables belong together, as calls of pandas.merge: a column whose values are all keys of another table.
+
+    Args:
+        tables: text tables by path.
+    """
+    read = {path: _read(text) for path, text in tables.items()}
+    found = []
+    for (one, columns), (other, keys) in permutations(read.items(), 2):
+        for name, values in columns.items():
+            for key, known in keys.items():
+                is_key = len(set(known)) == len(known) > 1 and (name == key or _names(name, other, key))
+                if is_key and values and set(values) <= set(known) and len(set(values)) < len(values):
+                    how = f"on={name!r}" if name == key else f"left_on={name!r}, right_on={key!r}"
+                    found.append(f"{name} of {one} is {key} of {other}: pandas.merge(LEFT, RIGHT, {how})")
+    return tuple(found)
+
+
+def _names(column: str, path: str, key: str) -> bool:
+    """Whether a column's name says that it is the key of a table: `customer_id`, of customers.csv."""
+    table = PurePosixPath(path).stem.lower().rstrip("s")
+    return table in column.lower() or column.lower().endswith(f"_{key.lower()}")
+
+
+def _read(text: str) -> dict[str, list[str]]:
+    lines = text.splitlines()
+    rows = list(csv.reader(lines[: MAX_ROWS + 1], delimiter=_find_separator(lines)))
+    header, body = (rows[0], rows[1:]) if rows else ([], [])
+    return {name: [row[at] for row in body if len(row) == len(header)] for at, name in enumerate(header)}
 
 
 def _find_separator(lines: Sequence[str]) -> str:
@@ -53,6 +92,8 @@ def _describe(values: Sequence[str]) -> str:
         return f"numbers from {min(found):g} to {max(found):g}{empty}"
     if _is_all(COMMA_NUMBER, filled):
         return f"numbers with a decimal comma, such as {filled[0]}{empty}"
+    if _is_all(DATE, filled):
+        return f"dates from {min(filled)} to {max(filled)}{empty}"
     kinds = Counter(filled)
     if len(kinds) <= MAX_KINDS and len(kinds) < len(filled):
         return f"one of {', '.join(kind[:CELL] for kind, _ in kinds.most_common())}{empty}"

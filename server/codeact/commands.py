@@ -25,6 +25,7 @@ from codeact.proposal import select, separate, unified_diff
 from codeact.revisit import prove_plan, replay_run, verify_run
 from codeact.run import run_task
 from codeact.sandboxes import sweep
+from codeact.scripts import part_of
 from codeact.settings import Settings
 from codeact.snapshot import prune_weekly
 from codeact.terminal import Terminal
@@ -126,7 +127,8 @@ def apply(options: Namespace, settings: Settings, terminal: Terminal) -> int:
     evidence, chosen = proposal.evidence, proposal
     if not proposal.patches and options.unproven:
         chosen = separate(proposal) or proposal
-    only = [*options.only, *with_needs(proposal, options.group)]
+    part = part_of(proposal, options.part) if options.part else ()
+    only = [*options.only, *part, *with_needs(proposal, options.group)]
     if only:
         chosen = select(proposal, only)
     plan = plan_apply(target, chosen)

@@ -1,11 +1,12 @@
 """What a run hands over beside a diff: figures, tables and files; and whether an answer cites what exists."""
 
+import csv
 import mimetypes
 import re
 from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import PurePosixPath
 
-from codeact.trajectory import Artifact, FileState, Step
+from codeact.trajectory import Artifact, FileState, Observation, Step
 
 FOLDER = "artifacts/"
 PRODUCTS = frozenset(
@@ -16,6 +17,7 @@ MAX_BYTES = 32 * 1024 * 1024
 MAX_COUNT = 12
 NUMBER = re.compile(r"(?<![\w.])\d{1,3}(?:,\d{3})+(?:\.\d+)?|(?<![\w.])\d+(?:\.\d+)?")
 NUMBER_WORDS = ("two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
+FILE = re.compile(r"(?<![\w./:-])[\w-]+(?:/[\w.-]+)*\.(?:csv|tsv|json|jsonl|md|txt|html|db|sqlite|xml|ya?ml|toml|py)\b")
 TERM = re.compile(
     rf"(?<![\w-])--[\w-]+|\b\d+\b(?!\.\w)|\b[\w-]+(?:/[\w.-]+)*\.[a-z]{{1,6}}\b|\b(?:{'|'.join(NUMBER_WORDS)})\b",
     re.IGNORECASE,
@@ -83,11 +85,33 @@ def unfounded_numbers(answer: str, question: str, steps: Sequence[Step]) -> tupl
     return tuple(found for found in dict.fromkeys(wanted) if not _is_founded(found, known))
 
 
+def hidden_bars(observation: Observation) -> str:
+    """What is wrong with a bar chart that draws several bars at one place, where only the highest is seen."""
+    for made in observation.artifacts:
+        if made.media_type == "text/csv" and made.name.startswith("figure-"):
+            rows = list(csv.DictReader(made.data.decode("utf-8", "replace").splitlines()))
+            bars = [(row.get("chart"), row.get("series"), row.get("x")) for row in rows if row.get("kind") == "bar"]
+            if len(set(bars)) < len(bars):
+                return (
+                    f"The chart has {len(bars)} bars at only {len(set(bars))} places, one drawn over the other. "
+                    "Sum or average the rows of each group first, with groupby(...)[...].sum() or mean(); then draw."
+                )
+    return ""
+
+
+def unmade_files(instruction: str, existing: Collection[str], made: Collection[str]) -> tuple[str, ...]:
+    """Files that an instruction names, that did not exist, and that were not made."""
+    known = {PurePosixPath(path).name for path in (*existing, *made)}
+    named = dict.fromkeys(FILE.findall(instruction))
+    return tuple(path for path in named if PurePosixPath(path).name not in known)
+
+
 def unused_terms(instruction: str, code: str) -> tuple[str, ...]:
     """Numbers, options, files and names that an instruction spells out, and that code for it does not mention.
 
     Small models forget such things; whether a word matters cannot be told, but a number or a file name does.
     """
+    code = re.sub(r"#.*|^\s*print\(.*$", "", code, flags=re.MULTILINE)  # to say it is not to do it
     digits = {word: str(number) for number, word in enumerate(NUMBER_WORDS, 2)}
     terms = [digits.get(found.lower(), found.rstrip(".")) for found in TERM.findall(instruction)]
     return tuple(dict.fromkeys(term for term in terms if not _is_used(term, code)))

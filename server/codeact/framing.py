@@ -9,29 +9,9 @@ import textwrap
 from collections.abc import Sequence
 
 from codeact.answers import quote
+from codeact.mending import add_imports, folder_lines
 
 IMPORTS = ("argparse", "os", "shutil", "tempfile")
-HELPERS = {
-    "find": '''
-def find(folder: str, pattern: str) -> list:
-    """The files below a folder, in its subfolders too, in order."""
-    return sorted(str(path) for path in Path(folder).rglob(pattern) if path.is_file())
-''',
-    "load": '''
-def load(path: str) -> str:
-    """A file's text."""
-    with open(path, encoding="utf-8", newline="") as file:
-        return file.read()
-''',
-    "save": '''
-def save(path: str, text: str) -> None:
-    """Write a file, with the folder that it is in."""
-    Path(path).parent.mkdir(parents=True, exist_ok=True)
-    with open(path, "w", encoding="utf-8", newline="") as file:
-        file.write(text)
-    print("wrote", path)
-''',
-}
 OWN_FOLDER = re.compile(
     r"(?:pathlib\.)?Path\(__file__\)(?:\.resolve\(\)|\.absolute\(\))?(?:\.parent)+"
     r"|os\.path\.dirname\((?:os\.path\.(?:abspath|realpath)\()?__file__\)?\)"
@@ -80,10 +60,11 @@ if __name__ == "__main__":
 def frame(code: str, about: str) -> str:
     """The script around code that does the work: a function `work`, another one without arguments, or statements.
 
-    Code that has a command line of its own, or is no Python, stays as it is. The functions of HELPERS that it uses are
-    put before it. The folder to work in is the current one, wherever the script lies.
+    Code that has a command line of its own, or is no Python, stays as it is. The folder to work in is the
+    current one, wherever the script lies.
     """
     code = OWN_FOLDER.sub(lambda found: "Path.cwd()" if "Path(" in found[0] else "os.getcwd()", code)
+    code = add_imports(code)
     try:
         tree = ast.parse(code)
     except (SyntaxError, ValueError):
@@ -108,14 +89,12 @@ def frame(code: str, about: str) -> str:
             text, work = _rename(text, "main", "work"), "work"
     imported = {alias.name for node in kept if isinstance(node, ast.Import) for alias in node.names}
     missing = [f"import {name}" for name in IMPORTS if name not in imported]
-    defined = {node.name for node in kept if isinstance(node, ast.FunctionDef)}
-    named = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
-    helpers = [source for name, source in HELPERS.items() if name in named - defined]
     has_path = any(isinstance(node, ast.ImportFrom) and node.module == "pathlib" for node in kept)
-    missing += ["from pathlib import Path"] if (helpers or "Path.cwd()" in text) and not has_path else []
-    return "\n".join([*missing, *(f"\n{source}" for source in helpers), text]).strip() + FRAME.format(
-        about=quote(about), work=work
-    )
+    missing += ["from pathlib import Path"] if "Path.cwd()" in text and not has_path else []
+    folders = textwrap.indent(folder_lines(code), "    ")
+    text = re.sub(rf"def {work}\(.*\n", lambda found: found[0] + folders, text, count=1)
+    parts = [*missing, text]
+    return "\n".join(parts).strip() + FRAME.format(about=quote(about), work=work)
 
 
 def _source(lines: Sequence[str], node: ast.stmt) -> str:

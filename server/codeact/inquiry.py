@@ -9,9 +9,10 @@ from dataclasses import dataclass, field, replace
 from codeact.agent import Assignment, Ending, work
 from codeact.briefs import describe_observation
 from codeact.events import Event, RunEnded, StepTaken, TestsRan
-from codeact.findings import check_citations, gather, is_product, unfounded_numbers, unused_terms
+from codeact.findings import check_citations, gather, hidden_bars, is_product, unfounded_numbers, unused_terms
 from codeact.formatting import format_files
 from codeact.journal import find_run, read_journal
+from codeact.mending import add_imports, make_folders
 from codeact.models.base import Model, is_small
 from codeact.prompts import fill
 from codeact.proposal import make_proposal, stat
@@ -36,6 +37,7 @@ COMPACT_CONVENTIONS, FULL_CONVENTIONS = 400, 4000
 FIRST = Sampling(max_tokens=700, stop=("\n```\n",))
 SMALL_SCHEDULE = (FIRST, *(replace(FIRST, temperature=0.6, afresh=True),) * 6)
 CHART_ROWS = 12
+TABLE = re.compile(r"\.(csv|tsv|json|jsonl|xlsx?|parquet)\b")
 MAX_ANSWER = 4000  # characters of what code printed
 CHART = re.compile(r"\b(chart|plot|graph|diagram|histogram|draw|figure|visuali[sz]e|pie|bars?)\w*", re.IGNORECASE)
 LIBRARIES = ("numpy", "pandas", "matplotlib", "openpyxl", "plotly", "yaml", "requests", "PIL")
@@ -78,7 +80,7 @@ class Inquiry:
     def _describe(self, observations: Sequence[Observation], *, compact: bool) -> str:
         """What the model reads: what came of its actions, and what is known of such an error."""
         if compact and self.forgotten:
-            return fill("unused", terms=", ".join(self.forgotten))
+            return fill("unused", terms=", ".join(self.forgotten), code=self.steps[-1].action.code)
         if compact:
             return describe_briefly(observations[-1])
         notes = describe_repeats(self.steps, find_remedy(self.remedies, observations[-1]))
@@ -87,8 +89,10 @@ class Inquiry:
     def _conclude(self, steps: Sequence[Step]) -> str:
         """The answer of a small model, unless it has forgotten something that the task spells out: asked about once."""
         answer = conclude(steps)
-        if self.forgotten is not None or not answer:
-            self.forgotten = self.forgotten and ()
+        was_asked, self.forgotten = self.forgotten is not None, self.forgotten and ()
+        if answer and hidden_bars(steps[-1].observation):
+            return ""
+        if was_asked or not answer:
             return answer
         self.forgotten = unused_terms(self.walk.task.instruction, "\n".join(step.action.code for step in steps))
         return "" if self.forgotten else answer
@@ -118,7 +122,11 @@ class Inquiry:
         if task.follows:
             earlier = await self._go_on_from(task.follows)
             return (*earlier, Message("user", fill("follow-up", instruction=wanted, how=how)))
+        size = COMPACT_SIZE if compact else FULL_SIZE
+        workspace = describe_workspace(self.snapshot, task.instruction, size)
         packages = await find_packages(self.sandbox)
+        if compact and not (CHART.search(task.instruction) or TABLE.search(workspace)):
+            packages = "pytest"  # a small model imports whatever it is told of
         system = (
             fill("system-ask-compact", packages=packages)
             if compact
@@ -126,7 +134,7 @@ class Inquiry:
         )
         question = fill(
             "ask",
-            workspace=describe_workspace(self.snapshot, task.instruction, COMPACT_SIZE if compact else FULL_SIZE),
+            workspace=workspace,
             conventions=describe_conventions(self.snapshot, COMPACT_CONVENTIONS if compact else FULL_CONVENTIONS),
             instruction=wanted,
             how=how,
@@ -236,7 +244,7 @@ def schedule_for(model: Model) -> Sequence[Sampling]:
 
 
 def keep_helpers(code: str) -> str:
-    """A small model's code without its own versions of helpers that are there already."""
+    """A small model's code without its own versions of helpers that are there already, with what it forgot."""
     try:
         body = ast.parse(code).body
     except (SyntaxError, ValueError):
@@ -245,7 +253,7 @@ def keep_helpers(code: str) -> str:
     for node in reversed(body):
         if isinstance(node, ast.FunctionDef) and node.name in TOOLS:
             del lines[node.lineno - 1 : node.end_lineno]
-    return "\n".join(lines)
+    return make_folders(add_imports("\n".join(lines)))
 
 
 def conclude(steps: Sequence[Step]) -> str:
@@ -270,7 +278,7 @@ def describe_briefly(seen: Observation) -> str:
     if seen.timed_out:
         return "It did not end in time."
     if seen.failure is None:
-        return "Nothing was printed. print() the result."
+        return hidden_bars(seen) or "Nothing was printed. print() the result."
     lines = seen.failure.traceback.splitlines()
     places = [at for at, line in enumerate(lines) if line.lstrip().startswith('File "<action') and at + 1 < len(lines)]
     failing = f"This line failed: {lines[places[-1] + 1].strip()}\n" if places else ""
@@ -295,7 +303,7 @@ def describe_charts(observation: Observation) -> str:
         made for made in observation.artifacts if made.media_type == "text/csv" and made.name.startswith("figure-")
     ]
     heads = ["\n".join(made.data.decode("utf-8", "replace").splitlines()[: CHART_ROWS + 1]) for made in charts]
-    return "\n".join(f"The chart shows:\n{head}" for head in heads)
+    return "\n".join([*(f"The chart shows:\n{head}" for head in heads), hidden_bars(observation)]).strip()
 
 
 async def find_packages(sandbox: Sandbox) -> str:

@@ -12,7 +12,7 @@ from codeact.answers import quote
 from codeact.briefs import describe_observation
 from codeact.events import Event, RunEnded, StepTaken, TestsRan
 from codeact.evidence import Evidence, Tally
-from codeact.findings import FOLDER, gather, is_product, unused_terms
+from codeact.findings import FOLDER, gather, is_product, unmade_files, unused_terms
 from codeact.formatting import format_files
 from codeact.framing import frame
 from codeact.inquiry import find_packages, propose, schedule_for
@@ -34,6 +34,7 @@ HELP_SECONDS = 30.0
 MAX_SAID = 2000
 COMPACT_SIZE, FULL_SIZE = 2500, 12_000
 USAGE_ERROR = 2
+MAX_ASKED = 3  # times that a script which ran is asked about what seems to be missing
 
 
 @dataclass
@@ -49,7 +50,7 @@ class Drafting:
     effect: dict[str, FileState | None] = field(default_factory=dict)
     draft: FileState | None = None
     compact: bool = False
-    asked: bool = False
+    asked: int = 0
 
     def tell(self, event: Event) -> None:
         """Hear of a step, and pass everything on."""
@@ -64,7 +65,7 @@ class Drafting:
         task = self.walk.task
         question = fill(
             "script-compact" if compact else "script",
-            workspace=describe_workspace(self.snapshot, task.instruction, size),
+            workspace=describe_workspace(self.snapshot, task.instruction, size, plain=compact),
             conventions=describe_conventions(self.snapshot, size // 8),
             instruction="\n\n".join(filter(None, (task.instruction, task.shown))),
         )
@@ -92,11 +93,16 @@ class Drafting:
         """Try the script: its help, its dry run, which may change nothing, and itself."""
         state = (await self.sandbox.changes()).files.get(self.path)
         problem = "There is no script yet." if state is None else await self._try(state)
+        if not problem and self.asked < MAX_ASKED:
+            made = [path for path, now in self.effect.items() if now]
+            unmade = unmade_files(self.walk.task.instruction, list_files(self.snapshot), made)
+            self.asked += bool(unmade)
+            problem = f"It ran, but did not write {', '.join(unmade)}, which the task names." if unmade else ""
         if state and not problem and self.compact and not self.asked:
-            self.asked = True
+            self.asked += 1
             body, _, _ = state.content.decode("utf-8", "replace").partition("def main()")
             terms = unused_terms(self.walk.task.instruction, body)
-            problem = fill("unused", terms=", ".join(terms)) if terms else ""
+            problem = fill("unused", terms=", ".join(terms), code=body) if terms else ""
         if problem:
             return Verdict(passed=False, text=fill("script-failed", problem=problem))
         return Verdict(passed=True, score=1.0)

@@ -3,8 +3,10 @@
 import re
 from collections.abc import Collection
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
+from codeact.errors import SettingsError
+from codeact.evidence import Proposal
 from codeact.trajectory import FileState
 
 COMMON = """
@@ -57,6 +59,22 @@ def add_provenance(draft: FileState, instruction: str, run: str, tree: str) -> F
     first, _, rest = text.partition("\n") if text.startswith("#!") else ("#!/usr/bin/env python3", "", text)
     asked = " ".join(instruction.split())
     return FileState(f"{first}\n{MARK} for: {asked}\n# Run {run}, on snapshot {tree}.\n{rest}".encode(), "100755")
+
+
+def part_of(proposal: Proposal, part: str) -> tuple[str, ...]:
+    """The paths of a script task's proposal that are the `script`, with its test, or its `effect`.
+
+    Raises:
+        SettingsError: it holds no script, or nothing of that part.
+    """
+    script = PurePosixPath(proposal.evidence.command[-1] if proposal.evidence else "none")
+    own = (str(script), str(script.with_name(f"test_{script.name}")))
+    paths = [patch.path for patch in proposal.patches]
+    kept = [path for path in paths if path in own]
+    chosen = kept if part == "script" else [path for path in paths if path not in kept]
+    if not kept or not chosen:
+        raise SettingsError(f"There is no {part} to accept alone in this proposal. It changes {', '.join(paths)}.")
+    return tuple(chosen)
 
 
 def find_scripts(workspace: Path, folder: str) -> tuple[KeptScript, ...]:

@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import PurePosixPath
 
-from codeact.columns import describe_table
+from codeact.columns import describe_table, find_joins
 from codeact.formatting import find_formatter, read_tools
 from codeact.snapshot import Snapshot, list_files, read_file
 
@@ -36,24 +36,26 @@ python script code top list find use using chart plot data have has not its thei
 """
 
 
-def describe_workspace(snapshot: Snapshot, question: str, size: int) -> str:
+def describe_workspace(snapshot: Snapshot, question: str, size: int, *, plain: bool = False) -> str:
     """The workspace's files, and the beginnings of those that a question is likely about.
 
     Args:
         snapshot: what to look at.
         question: the developer's words.
         size: characters that the description may have.
+        plain: for code that has the standard library only.
     """
     paths = [path for path in list_files(snapshot) if not PurePosixPath(path).name.startswith(".")]
     ranked = _rank(paths, _words(question), lambda path: _text(snapshot, path))
     listing = _listing(paths, ranked)
     looks, left = [], size - len(listing)
     for path in ranked[:MAX_LOOKS]:
-        look = _look(snapshot, path)
+        look = _look(snapshot, path, plain=plain)
         if look and len(look) <= left:
             looks.append(look)
             left -= len(look)
-    return "\n\n".join([f"Files of the project:\n{listing}", *looks])
+    tables = {path: _text(snapshot, path) for path in ranked[:MAX_LOOKS] if path.endswith((".csv", ".tsv"))}
+    return "\n\n".join([f"Files of the project:\n{listing}", *looks, *(() if plain else find_joins(tables))])
 
 
 def describe_conventions(snapshot: Snapshot, size: int) -> str:
@@ -92,7 +94,7 @@ def _listing(paths: Sequence[str], ranked: Sequence[str]) -> str:
     return "\n".join([*ranked[: MAX_LISTED // 3], *counted])
 
 
-def _look(snapshot: Snapshot, path: str) -> str:
+def _look(snapshot: Snapshot, path: str, *, plain: bool) -> str:
     """The beginning of a data file, the outline of a module, or the first lines of another text."""
     suffix = PurePosixPath(path).suffix.lower()
     state = read_file(snapshot, path)
@@ -106,18 +108,19 @@ def _look(snapshot: Snapshot, path: str) -> str:
     if suffix == ".json":
         return f"{path} is:\n{_shape(text)}"
     if suffix in (".csv", ".tsv") and text.strip():
-        return describe_table(path, text)
+        return describe_table(path, text, plain=plain)
     lines = text.splitlines()
     head = "\n".join(line[:LINE] for line in lines[:HEAD_LINES])
     what = "rows" if suffix in TABLES else "lines"
-    return f"{path} ({len(lines)} {what}) begins:\n{head}" + (_split(lines) if suffix == ".log" else "")
+    return f"{path} ({len(lines)} {what}) begins:\n{head}" + (_split(path, lines) if suffix == ".log" else "")
 
 
-def _split(lines: Sequence[str]) -> str:
-    """Which part of a log's line is which: small models miscount."""
+def _split(path: str, lines: Sequence[str]) -> str:
+    """How to take a log's lines apart, and which part is which: small models miscount."""
     parts = lines[0].split()[:MAX_PARTS] if lines else []
-    told = ", ".join(f"[{number}] {part[:HEAD_PART]!r}" for number, part in enumerate(parts))
-    return f"\nThe first line's split() is: {told}" if told else ""
+    told = ", ".join(f"row[{number}] is {part[:HEAD_PART]!r}" for number, part in enumerate(parts))
+    how = f"rows = [line.split() for line in open({path!r})]"
+    return f"\nRead it with {how}; then of the first row, {told}, all of them texts." if told else ""
 
 
 def _outline(source: str) -> Iterator[str]:

@@ -13,6 +13,11 @@ from openai_server import ScriptedOpenAI, say
 from tasks import check
 from trial import Setup, commit, run_codeact
 
+from codeact.environments import kit_requirements, prepare
+from codeact.errors import PrepareError
+from codeact.sandboxes import find_interpreter
+from codeact.settings import load_settings
+
 pytestmark = [
     pytest.mark.bubblewrap,
     pytest.mark.skipif(shutil.which("bwrap") is None, reason="bubblewrap is not installed"),
@@ -20,6 +25,17 @@ pytestmark = [
 ALL = [errand for name in errands.SETS for errand in errands.load_errands(name)]
 
 
+@pytest.fixture(scope="module")
+def kit(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """The libraries for data, prepared as a developer would."""
+    settings = load_settings(tmp_path_factory.mktemp("nothing"))
+    try:
+        prepare(settings, kit_requirements(), find_interpreter(settings).executable)
+    except PrepareError as error:
+        pytest.skip(f"the data kit cannot be prepared: {error}")
+
+
+@pytest.mark.usefixtures("kit")
 @pytest.mark.parametrize("errand", ALL, ids=[errand.name for errand in ALL])
 def test_good_work_is_right_and_a_mistake_is_wrong(
     errand: errands.Errand, tmp_path: Path, scripted: Callable[..., ScriptedOpenAI], monkeypatch: pytest.MonkeyPatch

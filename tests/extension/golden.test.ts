@@ -11,7 +11,7 @@ function golden<T>(name: string): T {
 
 describe("the server's messages", () => {
   it("become a run view, event by event", () => {
-    const names = ["started", "progress", "snapshot", "tests", "chosen", "text", "step", "result"];
+    const names = ["started", "progress", "snapshot", "tests", "packages", "chosen", "text", "step", "result"];
     const model = names.map((name) => golden<RunEvent>(`event-${name}`)).reduce(reduce, EMPTY);
     expect(model.run).toBe("20261123-120000-a7bc");
     expect(model.status).toBe("verified");

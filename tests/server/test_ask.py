@@ -1,11 +1,13 @@
 """The ask task through `run_task`: real snapshot, sandbox and tests; only the model's words are scripted."""
 
+import base64
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from openai_server import ScriptedOpenAI, say
+from openai_server import Fault, ScriptedOpenAI, say
 from workspaces import MENDED, TESTS, contents, make_workspace
 
 from codeact.run import run_task
@@ -136,3 +138,46 @@ async def test_numbers_that_nobody_computed_are_not_taken(workspace: Path, scrip
     server = scripted([say(COUNT), say("It is 4711."), say("It is 4711, I say.")])
     ended = await run_task(ask("What is the sum?"), settings_for(workspace, server))
     assert ended.answer.endswith("(Not among what the code printed: 4711.)")
+
+
+PYPLOT = """
+class Figure:
+    axes = ()
+
+    def savefig(self, file, **_):
+        file.write(b"\\x89PNG picture")
+
+opened = [1]
+def get_fignums():
+    return list(opened)
+def figure(number):
+    return Figure()
+def close(_):
+    opened.clear()
+"""
+
+
+async def test_a_figure_goes_back_to_a_model_that_can_see(workspace: Path, scripted: Start) -> None:
+    """What an action has drawn is in the next request as a picture; an endpoint that refuses pictures is asked again."""
+    (workspace / "matplotlib").mkdir()
+    (workspace / "matplotlib" / "__init__.py").write_text("")
+    (workspace / "matplotlib" / "pyplot.py").write_text(PYPLOT)
+    draw = "```python\nimport matplotlib.pyplot\nprint('drawn')\n```"
+    for pictures, refuses in (("yes", False), ("yes", True), ("auto", False)):
+        refusal = [Fault(400, "image input is not supported by this model")] if refuses else []
+        server = scripted([say(draw), *refusal, say("A bar.")])
+        settings = settings_for(workspace, server)
+        settings = replace(settings, model=replace(settings.model, pictures=pictures))
+        ended = await run_task(ask("Draw it"), settings)
+        assert (ended.status, ended.answer) == ("answered", "A bar.")
+        assert [made.name for made in ended.artifacts] == ["figure-1.png"]
+        sent = server.requests[1]["messages"][-1]["content"]
+        if pictures == "auto":
+            assert isinstance(sent, str), "a name that says nothing is not sent pictures"
+            continue
+        text, picture = sent
+        assert "drawn" in text["text"]
+        data = base64.b64encode(b"\x89PNG picture").decode()
+        assert picture == {"type": "image_url", "image_url": {"url": f"data:image/png;base64,{data}"}}
+        if refuses:
+            assert isinstance(server.requests[2]["messages"][-1]["content"], str)

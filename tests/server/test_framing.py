@@ -7,13 +7,14 @@ from pathlib import Path
 import pytest
 
 from codeact.framing import frame
+from codeact.mending import add_imports, make_folders
 
 WORK = 'def work():\n    open("out.txt", "w").write("x")\n    print("written")\n'
 SHAPES = {
     "work": f"import json\n\n\n{WORK}",
     "main": 'def helper(x):\n    return x\n\n\ndef main():\n    print("written")\n    open("out.txt", "w").write(helper("x"))\n\n\nif __name__ == "__main__":\n    main()\n',
-    "helpers": 'from pathlib import Path\n\ndef work():\n    save("out.txt", "x")\n    print("written", find(".", "none*"))\n',
     "beside": 'from pathlib import Path\nfolder = Path(__file__).resolve().parent.parent\n(folder / "out.txt").write_text("x")\nprint("written")\n',
+    "forgetful": 'def work():\n    Path("out.txt").write_text("x")\n    print("written", Counter("a"))\n',
     "called": f"{WORK}\nwork()\n",
     "statements": 'import os\nNAME = "out.txt"\nwith open(NAME, "w") as file:\n    file.write("x")\nprint("written")\n',
     "mixed": 'def helper():\n    return "x"\n\nfor name in ["out.txt"]:\n    open(name, "w").write(helper())\n    print("written")\n',
@@ -42,3 +43,10 @@ def test_what_has_a_command_line_stays_as_it_is() -> None:
     """Code that parses arguments itself, and code that is no Python, is not touched."""
     for code in ("import argparse\nargparse.ArgumentParser().parse_args()\n", "def broken(:\n"):
         assert frame(code, "x") == code
+
+
+def test_forgotten_imports_and_folders_are_put_in() -> None:
+    """Only what is named and never bound is imported, and only folders with a fixed name are made."""
+    code = 'def f(json):\n    return json\n\nwith open(f"out/{f(1)}.csv", "w") as file:\n    csv.writer(file)\nopen("in/x.csv")\n'
+    assert make_folders(add_imports(code)) == f"import os\nos.makedirs('out', exist_ok=True)\nimport csv\n{code}"
+    assert add_imports("broken(:") == make_folders("broken(:") == "broken(:"

@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,11 +10,12 @@ from openai_server import ScriptedOpenAI, say
 from workspaces import MENDED, TESTS, contents, make_workspace
 
 from codeact.apply import execute, plan_apply
+from codeact.errors import SettingsError
 from codeact.journal import read_journal
 from codeact.proposal import changes_of, select
 from codeact.revisit import prove_again, verify_run
 from codeact.run import run_task
-from codeact.scripts import file_name, find_scripts
+from codeact.scripts import file_name, find_scripts, part_of
 from codeact.settings import Settings, load_settings
 from codeact.trajectory import Task, TaskKind
 
@@ -108,6 +110,10 @@ async def test_the_script_alone_or_its_effect_alone_can_be_kept(workspace: Path,
     settings = settings_for(workspace)
     proposal = read_journal(settings, ended.run).proposal()
     assert proposal
+    assert part_of(proposal, "script") == (PATH, "scripts/test_add_licence_headers_files.py")
+    assert part_of(proposal, "effect") == ("calc.py",)
+    with pytest.raises(SettingsError, match="no script to accept alone"):
+        part_of(replace(proposal, evidence=None), "script")
     for chosen in ([PATH], ["calc.py"]):
         part = select(proposal, chosen)
         assert [patch.path for patch in part.patches] == chosen

@@ -78,7 +78,8 @@ def prepare(
         call_uv(["venv", "--quiet", "--no-python-downloads", "--python", str(python), str(folder)], requirements.source)
         wanted = folder / "requirements.txt"
         wanted.write_text("\n".join(requirements.lines) + "\n", "utf-8")
-        on_progress(f"installing {len(requirements.lines)} packages")
+        count = len(requirements.lines)
+        on_progress(f"installing {count} package{'s' * (count != 1)}")
         inside = str(folder / "bin" / "python")
         options = ["--quiet", "--python", inside, "--only-binary", ":all:", "--compile-bytecode", "--link-mode", "copy"]
         if requirements.lines:
@@ -140,6 +141,8 @@ def _explain(said: str, source: str) -> str:
         return f"The package index cannot be reached, so {source} was not prepared. uv said: {text[-400:]}"
     if "No space left" in text:
         return f"The disk is full, so {source} was not prepared. uv said: {text[-300:]}"
+    if gone := re.search(r"there is no version of (\S+?)(?:\{[^}]*\})?(==\S+)? and", text):
+        return f"{source} asks for {gone[1]}{gone[2] or ''}, which the package index does not have. Change the pin."
     if "No solution found" in text or "no version of" in text or "not found in the package registry" in text:
         return f"What {source} asks for cannot be had together. uv said: {text[-600:]}"
     return f"{source} could not be prepared. uv said: {text[-600:]}"

@@ -51,6 +51,8 @@ export function reduce(model: RunModel, event: RunEvent): RunModel {
     }
     case "chosen":
       return { ...model, facts: [...model.facts, event.name] };
+    case "packages":
+      return append(model, { kind: "note", text: `Fetched ${event.pins.join(", ")} for ${event.module}` });
     case "tests":
       return append(model, { kind: "tests", phase: event.phase, report: event.report });
     case "text":

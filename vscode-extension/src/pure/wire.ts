@@ -120,6 +120,7 @@ export type RunEvent = { run?: string } & (
   | { event: "progress"; message: string }
   | { event: "snapshot"; tree: string; files: number; left_out: { path: string; reason: string }[] }
   | { event: "tests"; phase: string; report: TestReport }
+  | { event: "packages"; module: string; pins: string[] }
   | { event: "chosen"; name: string; context: number }
   | { event: "text"; text: string }
   | { event: "model" }

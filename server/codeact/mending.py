@@ -1,0 +1,68 @@
+"""What small models forget in code that is right otherwise: an import, a folder. Put right here, since a turn costs."""
+
+import ast
+import posixpath
+
+IMPORTS = {
+    **{
+        name: f"import {name}" for name in ("csv", "glob", "hashlib", "itertools", "json", "math", "os", "re", "shutil")
+    },
+    **{name: f"import {name}" for name in ("shutil", "sqlite3", "statistics", "subprocess", "sys", "configparser")},
+    "Counter": "from collections import Counter",
+    "Path": "from pathlib import Path",
+    "defaultdict": "from collections import defaultdict",
+    "np": "import numpy as np",
+    "pd": "import pandas as pd",
+    "plt": "import matplotlib.pyplot as plt",
+}
+
+
+def add_imports(code: str) -> str:
+    """The code, with the well-known modules imported that it names and never binds."""
+    try:
+        tree = ast.parse(code)
+    except (SyntaxError, ValueError):
+        return code
+    names = [node for node in ast.walk(tree) if isinstance(node, ast.Name)]
+    bound = {node.id for node in names if isinstance(node.ctx, ast.Store)}
+    bound |= {node.arg for node in ast.walk(tree) if isinstance(node, ast.arg)}
+    for node in ast.walk(tree):
+        if isinstance(node, (ast.Import, ast.ImportFrom)):
+            bound |= {alias.asname or alias.name.partition(".")[0] for alias in node.names}
+        elif isinstance(node, (ast.FunctionDef, ast.ClassDef)):
+            bound.add(node.name)
+    missing = sorted({node.id for node in names} & set(IMPORTS) - bound)
+    return "".join(f"{IMPORTS[name]}\n" for name in missing) + code
+
+
+def make_folders(code: str) -> str:
+    """The code, with the folders made first that it writes into under a fixed name: what is most often forgotten."""
+    made = folder_lines(code)
+    return f"import os\n{made}{code}" if made else code
+
+
+def folder_lines(code: str) -> str:
+    """The lines that make the folders which code writes into under a fixed name."""
+    try:
+        calls = [node for node in ast.walk(ast.parse(code)) if isinstance(node, ast.Call) and node.args]
+    except (SyntaxError, ValueError):
+        return ""
+    paths = [_fixed_part(call.args[0]) for call in calls if _writes(call)]
+    folders = {posixpath.dirname(path) for path in paths if not path.startswith(("/", ".."))}
+    return "".join(f"os.makedirs({folder!r}, exist_ok=True)\n" for folder in sorted(folders - {""}))
+
+
+def _writes(call: ast.Call) -> bool:
+    name = call.func.attr if isinstance(call.func, ast.Attribute) else getattr(call.func, "id", "")
+    options = [*call.args[1:], *(keyword.value for keyword in call.keywords)]
+    modes = [one.value for one in options if isinstance(one, ast.Constant)]
+    if name == "open":
+        return any(isinstance(mode, str) and mode[:1] in ("w", "a", "x") for mode in modes)
+    return name in ("connect", "to_csv", "to_json", "to_excel", "savefig", "write_html")
+
+
+def _fixed_part(node: ast.expr) -> str:
+    """How a path begins, as far as it stands in the code."""
+    if isinstance(node, ast.JoinedStr) and node.values:
+        node = node.values[0]
+    return node.value if isinstance(node, ast.Constant) and isinstance(node.value, str) else ""
