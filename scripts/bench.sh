@@ -15,7 +15,9 @@ measure() {
 
 .venv/bin/codeact model pull </dev/null
 measure Sandboxes sandbox.py
+measure "Validating a candidate" validation.py
 measure Snapshots snapshots.py
+measure "Everyday compatibility" compatibility.py
 measure "The language server" editor.py
 measure Fixes run.py "$@"
 [ ${#failed[@]} -eq 0 ] || die "A promise does not hold: ${failed[*]}. See above."

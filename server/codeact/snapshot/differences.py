@@ -2,12 +2,13 @@
 
 import os
 import re
-from collections.abc import Callable, Container, Sequence
+from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from codeact.snapshot.files import put_text, stamp
+from codeact.snapshot.folders import Folders
 from codeact.snapshot.repository import default_excludes, list_tracked, repository_at
 from codeact.snapshot.source import Source, look, write_excludes
 from codeact.snapshot.store import Store
@@ -67,6 +68,9 @@ class Lookout:
         self.nested = Memory(store, "nested", lambda path: repository_at(source.workspace / path) is not None)
         self._environments = Memory(store, "environments", self._is_environment)
         self._missed = Memory(store, "missed", lambda _: True)
+        self._folders = Folders(source, store)
+        self._untaken: list[str] = []
+        self._closed: dict[str, str] = {}
         self._rules = store.path / "seen"
         self._seen = self._rules.read_text("utf-8") if self._rules.exists() and store.index.exists() else ""
         write_excludes(source, store, self._environments.paths)
@@ -75,7 +79,10 @@ class Lookout:
         """Look through the workspace."""
         with ThreadPoolExecutor(1) as pool:
             changing = pool.submit(self._changed)
-            untracked, closed = self._untracked()
+            if not self._folders.stand():
+                self._folders.note()
+                self._untaken, self._closed = self._untracked()
+            untracked, closed = self._untaken, self._closed
             changed = changing.result()
         stale = frozenset[str]()
         signature = self._signature()
@@ -86,17 +93,22 @@ class Lookout:
             untracked=untracked, changed=changed, missed=frozenset(self._missed.paths), stale=stale, closed=closed
         )
 
-    def remember(self, taken: Container[str]) -> None:
+    def remember(self, taken: Collection[str], *, moved: bool) -> None:
         """Note that the index has become what was found.
 
         Args:
             taken: paths that the index holds now.
+            moved: others have left it, so that what is untracked may be something else.
         """
         self._missed.paths = [path for path in self._missed.paths if path not in taken]
+        self._untaken = [path for path in self._untaken if path not in taken]
+        self._folders.add(taken)
+        if moved:
+            self._folders.forget()
 
     def save(self) -> None:
         """Keep for the next time what is known now."""
-        for memory in (self.nested, self._environments, self._missed):
+        for memory in (self.nested, self._environments, self._missed, self._folders):
             memory.save()
         put_text(self._rules, self._seen)
 
