@@ -3,7 +3,7 @@
 import asyncio
 import shutil
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -61,12 +61,24 @@ async def served(
     await editor.stop()
 
 
-async def wait_for(folder: Path, count: int) -> list[str]:
-    """Until so many sandboxes stand ready; their names."""
-    async with asyncio.timeout(60):
-        while len(found := [path.name for path in folder.glob("ahead-*")]) != count:
-            await asyncio.sleep(0.05)
-    return found
+def names(folder: Path) -> list[str]:
+    """The sandboxes that stand ready."""
+    return [path.name for path in folder.glob("ahead-*")]
+
+
+async def until(condition: Callable[[], object]) -> None:
+    """Wait for it, for a minute."""
+    for _ in range(1200):
+        if condition():
+            return
+        await asyncio.sleep(0.05)
+    pytest.fail("It did not come about.")
+
+
+async def wait_for_one(folder: Path) -> str:
+    """Until one stands ready; its name."""
+    await until(lambda: len(names(folder)) == 1)
+    return names(folder)[0]
 
 
 async def test_one_stands_ready_after_a_run_and_when_the_folder_is_opened_again(tmp_path: Path) -> None:
@@ -77,18 +89,16 @@ async def test_one_stands_ready_after_a_run_and_when_the_folder_is_opened_again(
         await asyncio.sleep(1)
         assert list(ready.glob("*")) == []
         assert "Nothing to fix" in (await run_command(editor, "codeact.fix"))["message"]
-        [first] = await wait_for(ready, 1)
+        first = await wait_for_one(ready)
         (workspace / "calc.py").write_text("VALUE = 2\n")
         assert "Nothing to fix" in (await run_command(editor, "codeact.fix"))["message"]
-        [second] = await wait_for(ready, 1)
+        second = await wait_for_one(ready)
         assert second != first
     assert list(ready.iterdir()) == []
     async with served(workspace, kill=True):
-        [left] = await wait_for(ready, 1)
+        left = await wait_for_one(ready)
     async with served(workspace) as (_, registered):
-        async with asyncio.timeout(60):
-            while (ready / left).exists() or not list(ready.glob("ahead-*")):
-                await asyncio.sleep(0.05)
+        await until(lambda: left not in names(ready) and names(ready))
         assert [registration.method for registration in registered] == ["workspace/didChangeWatchedFiles"]
     assert list(ready.iterdir()) == []
 
@@ -99,16 +109,14 @@ async def test_one_that_has_fallen_behind_is_exchanged(tmp_path: Path) -> None:
     ready = tmp_path / "state" / "sandboxes"
     async with served(workspace) as (editor, _):
         await run_command(editor, "codeact.fix")
-        [first] = await wait_for(ready, 1)
+        first = await wait_for_one(ready)
         changes = []
         for number in range(250):
             file = workspace / f"new_{number}.py"
             file.write_text("x = 1\n")
             changes.append(types.FileEvent(file.as_uri(), types.FileChangeType.Created))
         editor.workspace_did_change_watched_files(types.DidChangeWatchedFilesParams(changes))
-        async with asyncio.timeout(60):
-            while first in (found := [path.name for path in ready.glob("ahead-*")]) or not found:
-                await asyncio.sleep(0.05)
+        await until(lambda: first not in names(ready) and names(ready))
 
 
 async def test_none_is_wanted(tmp_path: Path) -> None:
