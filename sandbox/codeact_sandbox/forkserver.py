@@ -24,7 +24,7 @@ import select
 import socket
 import sys
 import tempfile
-from typing import Any
+from typing import Any, Iterator
 
 from codeact_sandbox import guard
 
@@ -104,9 +104,10 @@ def preload() -> None:
         points = importlib.metadata.entry_points()
         found = points.select(group="pytest11") if hasattr(points, "select") else points.get("pytest11", ())
         names += [point.value.partition(":")[0] for point in found]
-    for name in names:
-        with contextlib.suppress(Exception):  # a broken plugin is for pytest itself to report
-            importlib.import_module(name)
+    with _one_thread():
+        for name in names:
+            with contextlib.suppress(Exception):  # a broken plugin is for pytest itself to report
+                importlib.import_module(name)
 
 
 def _check_loaded(root: str, known: set[str]) -> None:
@@ -166,16 +167,25 @@ def _is_sound(root: str, known: set[str]) -> bool:
 
 
 def _import(names: list[str]) -> None:
-    """Import those that are libraries; one that starts threads only for speed is told not to."""
+    """Import those that are libraries."""
+    with _one_thread():
+        for name in names:
+            with contextlib.suppress(Exception):
+                spec = importlib.util.find_spec(name) if name not in sys.modules else None
+                if spec and any(place in (spec.origin or "") for place in LIBRARIES):
+                    importlib.import_module(name)
+
+
+@contextlib.contextmanager
+def _one_thread() -> Iterator[None]:
+    """Have libraries that start threads only for speed start none when they are imported."""
     added = [name for name in ONE_THREAD if name not in os.environ]
     os.environ.update(dict.fromkeys(added, "1"))
-    for name in names:
-        with contextlib.suppress(Exception):
-            spec = importlib.util.find_spec(name) if name not in sys.modules else None
-            if spec and any(place in (spec.origin or "") for place in LIBRARIES):
-                importlib.import_module(name)
-    for name in added:
-        os.environ.pop(name, None)
+    try:
+        yield
+    finally:
+        for name in added:
+            os.environ.pop(name, None)
 
 
 def _fork(hidden: tuple[int, ...]) -> int:
