@@ -16,7 +16,9 @@ measure() {
 
 .venv/bin/codeact model pull </dev/null
 measure Sandboxes sandbox.py
+measure "Validating a candidate" validation.py
 measure Snapshots snapshots.py
+measure "Everyday compatibility" compatibility.py
 measure "The language server" editor.py
 .venv/bin/codeact prepare --kit
 measure "Questions and scripts" tasks.py --set seen

@@ -24,7 +24,7 @@ import select
 import socket
 import sys
 import tempfile
-from typing import Any
+from typing import Any, Iterator
 
 from codeact_sandbox import guard
 
@@ -57,7 +57,7 @@ def main() -> None:
     guard.hide()
     if not light:
         line.sendall(_line({"ready": True}))
-        _rehearse((line.fileno(), names), learned)
+        _rehearse((line, names), learned)
     while True:
         ready, _, _ = select.select([line.fileno(), names], [], [])
         if names in ready:
@@ -66,13 +66,13 @@ def main() -> None:
         request, descriptors = _receive(line)
         if not request:
             return
-        line.sendall(_line(_answer(request, descriptors, root, learned, (line.fileno(), names))))
+        line.sendall(_line(_answer(request, descriptors, root, learned, (line, names))))
         for descriptor in descriptors:
             os.close(descriptor)
 
 
 def _answer(
-    request: dict[str, Any], descriptors: list[int], root: str, learned: int, hidden: tuple[int, ...]
+    request: dict[str, Any], descriptors: list[int], root: str, learned: int, hidden: tuple[socket.socket, int]
 ) -> dict[str, Any]:
     """Fork what was asked for, and tell its process id or why not. In the fork it does not return."""
     try:
@@ -86,7 +86,7 @@ def _answer(
     return {"pid": pid}
 
 
-def _rehearse(hidden: tuple[int, ...], learned: int) -> None:
+def _rehearse(hidden: tuple[socket.socket, int], learned: int) -> None:
     """Have a fork run pytest where nothing is, to learn what plugins import when they are configured."""
     if _fork(hidden) == 0:
         quiet = os.open(os.devnull, os.O_RDWR)
@@ -104,9 +104,10 @@ def preload() -> None:
         points = importlib.metadata.entry_points()
         found = points.select(group="pytest11") if hasattr(points, "select") else points.get("pytest11", ())
         names += [point.value.partition(":")[0] for point in found]
-    for name in names:
-        with contextlib.suppress(Exception):  # a broken plugin is for pytest itself to report
-            importlib.import_module(name)
+    with _one_thread(), _rewriting():
+        for name in names:
+            with contextlib.suppress(Exception):  # a broken plugin is for pytest itself to report
+                importlib.import_module(name)
 
 
 def _check_loaded(root: str, known: set[str]) -> None:
@@ -166,23 +167,54 @@ def _is_sound(root: str, known: set[str]) -> bool:
 
 
 def _import(names: list[str]) -> None:
-    """Import those that are libraries; one that starts threads only for speed is told not to."""
+    """Import those that are libraries."""
+    with _one_thread(), _rewriting():
+        for name in names:
+            with contextlib.suppress(Exception):
+                spec = importlib.util.find_spec(name) if name not in sys.modules else None
+                if spec and any(place in (spec.origin or "") for place in LIBRARIES):
+                    importlib.import_module(name)
+
+
+@contextlib.contextmanager
+def _rewriting() -> Iterator[None]:
+    """Have the assertions of plugins rewritten as they are imported, since pytest objects to plugins without that."""
+    hook: Any = None
+    with contextlib.suppress(Exception):  # pytest's own names, which other versions may not have
+        from _pytest.assertion import install_importhook
+        from _pytest.config import get_config
+
+        config: Any = get_config()
+        hook = install_importhook(config)
+        mark = config._mark_plugins_for_rewrite  # noqa: SLF001 - there is no other way to do as pytest does
+        try:
+            mark(hook)
+        except TypeError:  # since pytest 8.4
+            mark(hook, False)  # noqa: FBT003 - pytest's own signature
+    try:
+        yield
+    finally:
+        if hook in sys.meta_path:
+            sys.meta_path.remove(hook)
+
+
+@contextlib.contextmanager
+def _one_thread() -> Iterator[None]:
+    """Have libraries that start threads only for speed start none when they are imported."""
     added = [name for name in ONE_THREAD if name not in os.environ]
     os.environ.update(dict.fromkeys(added, "1"))
-    for name in names:
-        with contextlib.suppress(Exception):
-            spec = importlib.util.find_spec(name) if name not in sys.modules else None
-            if spec and any(place in (spec.origin or "") for place in LIBRARIES):
-                importlib.import_module(name)
-    for name in added:
-        os.environ.pop(name, None)
+    try:
+        yield
+    finally:
+        for name in added:
+            os.environ.pop(name, None)
 
 
-def _fork(hidden: tuple[int, ...]) -> int:
+def _fork(hidden: tuple[socket.socket, int]) -> int:
     """The process id of a grandchild, which the Worker has adopted by now, as process 1 does; 0 in it.
 
     Args:
-        hidden: descriptors that it must not have.
+        hidden: the line to the Worker and the source of names, which it must not have.
     """
     gc.collect()
     gc.freeze()
@@ -193,7 +225,8 @@ def _fork(hidden: tuple[int, ...]) -> int:
         if pid:
             os.write(sink, str(pid).encode())
             os._exit(0)
-        for descriptor in (source, sink, *hidden):
+        line, names = hidden
+        for descriptor in (source, sink, line.detach(), names):
             os.close(descriptor)
         return 0
     os.close(sink)

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import accumulate
 
+from codeact.affected import affected
 from codeact.agent import Assignment, Verdict
 from codeact.answers import interpret, quote, shortest_passage
 from codeact.briefs import describe_failures, describe_observation, fix_brief
@@ -52,6 +53,8 @@ MAX_TRACED_BESIDE = 200
 TRACE_SECONDS = 1.0
 WHEN = (Kind.COLLECTION, Kind.REAL, Kind.ORDER, Kind.ENVIRONMENT, Kind.FLAKY)  # a kind's turn
 MAX_CONVENTIONS = 4000  # characters
+MAX_NEAR = 200
+MAX_COVERED = 2000  # tests, above which their ways are not recorded
 SETTLED = (Outcome.PASSED, Outcome.FAILED)
 
 
@@ -89,6 +92,8 @@ class Repair:
     _traced: dict[str, TestResult] = field(default_factory=dict)
     _traced_files: Files = field(default_factory=dict)
     _late: dict[str, Heat] = field(default_factory=dict)
+    _covered: dict[str, tuple[Frame, ...]] = field(default_factory=dict)
+    _broken: frozenset[str] = frozenset()
 
     def targets(self) -> tuple[TestResult, ...]:
         """What the task asks to mend. A conftest file is none of it unless other code keeps it from being imported."""
@@ -175,11 +180,9 @@ class Repair:
         if not is_mended(target, report):
             text = f"{note}The test still fails:\n{describe_failures(report, report.failing)}"
             return Verdict(passed=False, score=_nearness(report), text=text, report=report)
-        suite = await self._run(Selection())
-        broken = regressions(self.before, suite)
-        unmended = [mended.node_id for mended in self.mended if not is_mended(mended, suite)]
-        if broken or unmended:
-            worse = [result for result in suite.failing if result.node_id in {*broken, *unmended}]
+        suite, broken = await self._run_others(own)
+        if broken:
+            worse = [result for result in suite.failing if result.node_id in broken]
             text = f"{note}{target.node_id} passes now, but others are worse:\n{describe_failures(suite, worse)}"
             return Verdict(passed=False, score=0.5, text=text, report=suite)
         smells = smells_of_fix(self.snapshot, self.changes(own), [target, *self.mended])
@@ -333,6 +336,28 @@ class Repair:
             if not is_mended(target, report):
                 break
         return report
+
+    async def _run_others(self, files: Files) -> tuple[TestReport, frozenset[str]]:
+        """Run the tests that these files are likely to break, then all; the report, and which are worse than before.
+
+        What is likely to break is learnt from a traced run, where further targets can make use of that.
+        """
+        near = {*self._broken, *affected(self._covered, self.changes(files))} & self._holding
+        if near:
+            report = await self._run(Selection(tests=tuple(sorted(near)[:MAX_NEAR])))
+            if now := near.intersection(result.node_id for result in report.failing):
+                return report, frozenset(now)
+        to_come = len(self.targets()) > len(self.mended) + 1
+        suite = await self._run(Selection(trace=to_come and not self._covered and len(self._holding) <= MAX_COVERED))
+        self._covered |= {result.node_id: result.called for result in suite.results if result.called}
+        unmended = [mended.node_id for mended in self.mended if not is_mended(mended, suite)]
+        worse = frozenset((*regressions(self.before, suite), *unmended))
+        self._broken |= worse
+        return suite, worse
+
+    @cached_property
+    def _holding(self) -> frozenset[str]:
+        return frozenset(result.node_id for result in self.before.results if result.outcome is Outcome.PASSED)
 
     async def _run(self, selection: Selection, on_lines: OnLines = lambda *_: None) -> TestReport:
         """Run tests; those that hung before, and alone, for a shorter time."""

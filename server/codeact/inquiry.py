@@ -212,6 +212,7 @@ async def propose(
     proposal = make_proposal(walk.run, snapshot.tree, changed)
     walk.say("running the tests without and with the change")
     async with open_bench(bench, snapshot) as sandbox:
+        bench.prepare(snapshot)
         before = await run_tests(sandbox, Selection(), walk.settings.sandbox.limits)
     walk.tell(TestsRan(phase="proof-before", report=before))
     if not before.results:

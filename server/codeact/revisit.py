@@ -10,6 +10,7 @@ from codeact.errors import SettingsError
 from codeact.events import RunEnded, TestsRan
 from codeact.evidence import Evidence, Proposal
 from codeact.journal import open_journal, read_journal
+from codeact.pool import Pool
 from codeact.proposal import changes_of
 from codeact.run import run_task
 from codeact.scripting import prove_script
@@ -118,12 +119,15 @@ async def run_tests_once(
     tests: Sequence[str] = (),
     buffers: Mapping[str, str] | None = None,
     on_event: Listener = lambda _: None,
+    pool: Pool | None = None,
 ) -> TestReport:
     """Run the workspace's tests once, in a sandbox, unsaved buffers included."""
     snapshot = await asyncio.to_thread(take_snapshot, settings, buffers or {})
-    bench = await find_bench(settings, "tests")
+    bench = await find_bench(settings, "tests", pool=pool)
     async with open_bench(bench, snapshot) as sandbox:
         report = await run_tests(sandbox, Selection(tests=tuple(tests)), settings.sandbox.limits)
+    if pool:
+        pool.settle()
     on_event(TestsRan(phase="check", report=report))
     return report
 

@@ -1,13 +1,19 @@
 """The fork server: warm programs do what cold ones do, see each change, and are done without when they cannot be."""
 
+import os
 import time
+import venv
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
+from pathlib import Path
 
 import pytest
 
-from codeact.sandboxes.base import Completed, Sandbox
-from codeact.trajectory import Action, FileState
+from codeact.sandboxes import describe_interpreter, open_sandbox
+from codeact.sandboxes.base import Completed, Sandbox, SandboxSpec, sandbox_user
+from codeact.settings import Limits, load_settings
+from codeact.testing import Selection, run_tests
+from codeact.trajectory import Action, FileState, Outcome
 
 Opener = Callable[..., AbstractAsyncContextManager[Sandbox]]
 SHOW = b"import mod, os, sys\ndef test_it():\n    print('value', mod.VALUE, sys.argv[1:], os.environ['MARK'])\n"
@@ -94,3 +100,84 @@ async def test_what_a_run_leaves_behind_ends_with_it(open_one: Opener) -> None:
         assert (await run_pytest(sandbox)).exit_code == 0
         found = FIND.replace("'forkserver'", "'1234'")
         assert (await sandbox.execute(Action(found))).value == "[]"
+
+
+LIBRARIES = {
+    "lib_plain.py": "import os\nPID = os.getpid()\n",
+    "lib_reads.py": "import os\nPID = os.getpid()\nMODE = os.environ.get('LIB_MODE', 'usual')\n",
+    "lib_holds.py": "import os, socket\nPID = os.getpid()\nPAIR = socket.socketpair()\n",
+    "lib_threads.py": "import os, threading, time\nPID = os.getpid()\n"
+    "threading.Thread(target=time.sleep, args=(600,), daemon=True).start()\n",
+    "lib_helper.py": "import os, subprocess\nPID = os.getpid()\nHELPER = subprocess.Popen(['sleep', '600'])\n",
+    "lib_crashes.py": "import os\nPID = os.getpid()\ndef work():\n    os.getpid() == PID or os.abort()\n",
+}
+ASK = "import os, lib_{name} as lib\ndef test_it():\n    print('own' if lib.PID == os.getpid() else 'shared', {what})\n"
+
+
+@pytest.fixture
+def with_libraries(tmp_path: Path, backend: str) -> Opener:
+    """Opens a sandbox whose interpreter has libraries that do at their import what some real ones do."""
+    snapshot, workspace, environment = tmp_path / "snapshot", tmp_path / "work", tmp_path / "environment"
+    snapshot.mkdir()
+    workspace.mkdir()
+    os.chown(snapshot, *sandbox_user())
+    venv.create(environment, symlinks=True)
+    [packages] = environment.glob("lib/python*/site-packages")
+    for name, text in LIBRARIES.items():
+        (packages / name).write_text(text)
+    (packages / "own.pth").write_text(f"{Path(pytest.__file__).parents[1]}\n")
+    settings = load_settings(workspace, {"cache": str(tmp_path / "cache")}, {})
+    spec = SandboxSpec(
+        run="test",
+        snapshot=snapshot,
+        workspace=workspace,
+        interpreter=describe_interpreter(environment / "bin" / "python", settings),
+        limits=Limits(),
+        state=tmp_path / "state",
+    )
+    return lambda: open_sandbox(spec, backend)
+
+
+async def run_thrice(sandbox: Sandbox, files: dict[str, str]) -> list[str]:
+    """What three warm runs print: of the first the fork server learns, by the second it has loaded what it will."""
+    await sandbox.write({path: FileState(text.encode()) for path, text in files.items()})
+    printed = []
+    for _ in range(3):
+        done = await run_pytest(sandbox)
+        assert done.exit_code == 0, done.stdout
+        printed += [line for line in done.stdout.splitlines() if line.startswith(("own", "shared"))]
+    return printed
+
+
+async def test_a_plain_library_is_loaded_once(with_libraries: Opener) -> None:
+    """The measure for the others: from the second run on it is the fork server's."""
+    async with with_libraries() as sandbox:
+        printed = await run_thrice(sandbox, {"test_it.py": ASK.format(name="plain", what="''")})
+        if not await fork_servers(sandbox):
+            pytest.skip("the fork server did not start in time")
+        assert printed == ["own ", "shared ", "shared "]
+
+
+@pytest.mark.parametrize("name", ["holds", "threads", "helper"])
+async def test_what_does_not_survive_a_fork_is_not_shared(with_libraries: Opener, name: str) -> None:
+    """Connections, threads and child processes that a library makes at its import are each run's own."""
+    async with with_libraries() as sandbox:
+        assert await run_thrice(sandbox, {"test_it.py": ASK.format(name=name, what="''")}) == ["own "] * 3
+
+
+async def test_what_a_project_sets_before_it_imports_counts(with_libraries: Opener) -> None:
+    """A variable that a conftest file sets, and a library reads when it is imported, has been set by then."""
+    conftest = "import os\nos.environ['LIB_MODE'] = 'special'\n"
+    test = ASK.format(name="reads", what="lib.MODE")
+    async with with_libraries() as sandbox:
+        assert await run_thrice(sandbox, {"conftest.py": conftest, "test_it.py": test}) == ["own special"] * 3
+
+
+async def test_a_run_that_crashes_in_a_fork_is_run_cold(with_libraries: Opener) -> None:
+    """A library that aborts in another process than the one it was loaded in does no harm to a report."""
+    test = "import lib_crashes\ndef test_it():\n    lib_crashes.work()\n"
+    async with with_libraries() as sandbox:
+        await sandbox.write({"test_it.py": FileState(test.encode())})
+        for _ in range(3):
+            report = await run_tests(sandbox, Selection(), Limits(), warm=True)
+            assert [result.outcome for result in report.results] == [Outcome.PASSED]

@@ -396,3 +396,22 @@ async def test_a_model_costs_no_more_than_it_may(workspace: Path, scripted: Star
     assert "money" in ended.message
     assert ended.cost == 18
     assert len(server.requests) == 1
+
+
+async def test_tests_that_a_change_is_likely_to_break_run_first(workspace: Path, scripted: Start) -> None:
+    """Once a run has seen which tests go through which function, a change that breaks one is found out by those."""
+    source = BROKEN + "\n\ndef less(a, b):\n    return a\n\n\ndef far():\n    return 1\n"
+    tests = TESTS.replace("add, double", "add, double, far, less") + (
+        "\n\ndef test_far():\n    assert far() == 1\n\n\ndef test_less():\n    assert less(5, 3) == 2\n\n\n"
+        "def test_less_nothing():\n    assert less(7, 0) == 7\n"
+    )
+    make_workspace(workspace, {"calc.py": source, "test_calc.py": tests})
+    wrong, right = (f"So.\n\n```python\ndef less(a, b):\n    return {value}\n```\n" for value in ("a - 3", "a - b"))
+    events: list[Any] = []
+    server = scripted([say(ANSWER), say(wrong), say(right)])
+    ended = await run_task(FIX, settings_for(workspace, server), on_event=events.append)
+    assert ended.status == "verified", ended.message
+    reports = [event.step.observation.tests for event in events if isinstance(event, StepTaken)]
+    seen = [{result.node_id.rpartition("::")[2] for result in report.results} for report in reports if report]
+    everything = {"test_add", "test_double", "test_far", "test_less", "test_less_nothing"}
+    assert seen == [everything, {"test_less_nothing"}, everything]

@@ -14,12 +14,39 @@ import pytest
 from git_workspace import contents, make_repository, make_settings, take_elsewhere, write
 
 from codeact.errors import SnapshotError
-from codeact.snapshot import intake, list_files, store, take_snapshot
+from codeact.snapshot import folders, intake, list_files, store, take_snapshot
+from codeact.snapshot.verdicts import Verdicts
 
 
 @pytest.fixture
 def workspace(tmp_path: Path) -> Path:
     return tmp_path / "work"
+
+
+@pytest.fixture(autouse=True, params=["small", "large"])
+def _size(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """All of this holds for large workspaces too, whose second look goes by the times of folders."""
+    monkeypatch.setattr(folders, "LARGE", 0 if request.param == "large" else folders.LARGE)
+
+
+def test_files_that_come_while_others_are_taken(
+    tmp_path: Path, workspace: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The second look finds what came after the first, in old folders and in new ones."""
+    write(workspace, {"a/one.txt": "1\n", "b/two.txt": "2\n"})
+    settings = make_settings(tmp_path, workspace)
+    take_snapshot(settings)
+    write(workspace, {"a/one.txt": "edited\n"})
+    update = intake.Intake._update
+    late = {"a/late.txt": "l\n", "c/deep/new.txt": "n\n"}
+
+    def update_and_write(self: intake.Intake, verdicts: Verdicts) -> str:
+        said = update(self, verdicts)
+        write(workspace, late)
+        return said
+
+    monkeypatch.setattr(intake.Intake, "_update", update_and_write)
+    assert set(contents(take_snapshot(settings))) == {"a/one.txt", "b/two.txt", *late}
 
 
 @pytest.mark.parametrize("with_git", [True, False])

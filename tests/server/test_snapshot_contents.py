@@ -332,3 +332,20 @@ def test_an_empty_workspace_has_a_snapshot(tmp_path: Path, workspace: Path) -> N
     assert list_files(take_snapshot(settings)) == ("a.py",)
     (workspace / "a.py").unlink()
     assert take_snapshot(settings).tree == empty.tree
+
+
+def test_what_a_build_generates_beside_the_sources_is_held(tmp_path: Path) -> None:
+    """Without a generated version module or a built extension a project cannot be imported, though git ignores both."""
+    workspace = make_repository(
+        tmp_path / "work", {".gitignore": "_version.py\n*.so\n*.log\nbuild/\n.env*\n", "pkg/a.py": "A\n"}
+    )
+    write(workspace, {"pkg/_version.py": "1\n", "pkg/fast.so": "ELF", "pkg/x.log": "x", "build/pkg/_version.py": "2\n"})
+    settings = make_settings(tmp_path, workspace)
+    assert set(contents(take_snapshot(settings))) == {".gitignore", "pkg/a.py", "pkg/_version.py", "pkg/fast.so"}
+    write(workspace, {"pkg/_version.py": "3\n"})
+    (workspace / "pkg" / "fast.so").unlink()
+    assert contents(take_snapshot(settings)) == {
+        ".gitignore": (workspace / ".gitignore").read_bytes(),
+        "pkg/a.py": b"A\n",
+        "pkg/_version.py": b"3\n",
+    }

@@ -85,7 +85,7 @@ async def test_whoever_has_heard_enough_stops(tmp_path: Path, backend: str) -> N
     """What still runs is ended, and the views serve the next candidates."""
     slow = "import time\ntime.sleep(15)\n"
     async with views_of(tmp_path, backend) as views:
-        [_] = [number async for number, _ in views.try_changes([{}], Selection())]
+        assert len([number async for number, _ in views.try_changes([{}, {}], Selection())]) == 2  # both have started
         candidates: list[Files] = [{"shop.py": text(slow)}, {"rates/data.json": text("[6]")}]
         async with aclosing(views.try_changes(candidates, Selection(("test_total",)))) as reports:
             async for number, report in reports:

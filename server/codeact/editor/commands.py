@@ -66,7 +66,7 @@ async def test(ls: Session, *arguments: Any) -> Any:  # noqa: ANN401
     settings = _try(ls.settings_for, wanted.uri)
 
     async def work(tell: Tell) -> TestReport:
-        report = await run_tests_once(settings, wanted.tests, ls.buffers(settings.workspace), tell)
+        report = await run_tests_once(settings, wanted.tests, ls.buffers(settings.workspace), tell, ls.pool)
         ls.publish(settings.workspace, report)
         return report
 

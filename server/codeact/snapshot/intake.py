@@ -101,7 +101,7 @@ class Intake:
         paths = list(verdicts.take)
         problems = [self._take(paths[start : start + BATCH]) for start in range(0, len(paths), BATCH)]
         self.backdate()
-        self._lookout.remember(verdicts.take)
+        self._lookout.remember(verdicts.take, moved=bool(verdicts.drop or verdicts.open))
         return "".join(problems)
 
     def _take(self, paths: Sequence[str]) -> str:
