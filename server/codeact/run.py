@@ -19,6 +19,7 @@ from codeact.ladder import Ladder
 from codeact.minimise import Files
 from codeact.models.base import Model
 from codeact.proposal import make_proposal, stat
+from codeact.room import find_cause
 from codeact.scripting import write_script
 from codeact.settings import Settings
 from codeact.targets import matching
@@ -65,9 +66,12 @@ async def run_task(
         except asyncio.CancelledError:
             walk.end("cancelled", "Cancelled.")
             raise
-        except CodeActError as error:
-            walk.end("failed", str(error))
-            raise
+        except (CodeActError, OSError) as error:
+            cause = find_cause(error, settings)
+            walk.end("failed", str(cause))
+            if cause is error:
+                raise
+            raise cause from error
 
 
 async def fix_tests(walk: Walk, buffers: Mapping[str, str], recorded: Recording | None) -> RunEnded:
