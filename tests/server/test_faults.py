@@ -19,6 +19,7 @@ from openai_server import ScriptedOpenAI, say
 from workspaces import ANSWER, WRONG, contents, make_workspace
 
 from codeact.journal import list_runs, read_journal
+from codeact.processes import is_alive
 from codeact.run import run_task
 from codeact.sandboxes import bubblewrap, docker, sweep
 from codeact.settings import Settings, load_settings
@@ -87,7 +88,8 @@ def test_a_server_killed_at_any_moment_leaves_nothing(
     listed = subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True, check=True).stdout
     assert str(workspace) not in listed
     if backend == "docker":
-        assert docker.connect().containers(all=True, filters={"label": docker.LABEL}) == []
+        found = docker.connect().containers(all=True, filters={"label": docker.LABEL})
+        assert [container for container in found if not is_alive(container["Labels"].get(docker.OWNER, ""))] == []
     runs = list_runs(settings)
     assert runs
     for run_ in runs:
