@@ -42,6 +42,11 @@ FORBIDDEN = {
     "fanotify_init": (300, 262), "lookup_dcookie": (212, 18), "nfsservctl": (180, 42),
     "vmsplice": (278, 75), "move_pages": (279, 239), "migrate_pages": (256, 238), "mbind": (237, 235),
     "set_mempolicy": (238, 237), "pidfd_getfd": (438, 438), "kcmp": (312, 272),
+    "shmget": (29, 194), "msgget": (68, 186),  # what they make outlives every process and counts for none
+    "memfd_secret": (447, 447), "process_madvise": (440, 440), "process_mrelease": (448, 448),
+    "vhangup": (153, 58), "uselib": (134, -1), "ustat": (136, -1), "sysfs": (139, -1),
+    "listmount": (458, 458), "statmount": (457, 457), "lsm_set_self_attr": (460, 460), "fspick": (433, 433),
+    "fsconfig": (431, 431), "open_tree_attr": (467, 467),
 }  # fmt: skip
 ARCHITECTURES = {"x86_64": (0xC000003E, 0, 41, 56, 435), "aarch64": (0xC00000B7, 1, 198, 220, 435)}
 FAMILIES = (1, 2, 10, 16)  # AF_UNIX, AF_INET, AF_INET6, AF_NETLINK (which getaddrinfo asks for addresses)

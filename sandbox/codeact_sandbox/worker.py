@@ -26,6 +26,7 @@ from codeact_sandbox import guard, interpreter, landlock
 from codeact_sandbox.capture import Capture
 from codeact_sandbox.forks import Forks
 from codeact_sandbox.meter import Meter
+from codeact_sandbox.shared import SharedMemory
 from codeact_sandbox.view import View
 
 TICK = 0.05
@@ -58,6 +59,7 @@ class Worker:
         self.pending = b""
         self.view = View(config["root"], config["snapshot"], config["excluded"], config["layer"])
         self.meter = Meter(config["root"], config["upper"])
+        self.shared = SharedMemory()
         self.forks = Forks(config["root"])
         self.child: dict[str, Any] | None = None
         self.program = 0
@@ -295,7 +297,8 @@ class Worker:
         if not ready or now - self.looked > TICK:
             self.looked = now
             self._reap()
-            if _resident() > self.limits["memory_bytes"]:
+            memory = self.limits["memory_bytes"]
+            if _resident() > memory or self.shared.is_over(memory, _others()):
                 raise self._stop("out_of_memory", "It was stopped since the sandbox's memory was used up.")
             if self.meter.is_over(self.limits["view_bytes"]):
                 raise self._stop("out_of_space", "It was stopped since it wrote more than a view may hold.")

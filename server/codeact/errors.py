@@ -10,6 +10,7 @@ something it needs, did not work. Its text says what happened, to what, and what
     ├── SandboxError              the machinery around the sandbox failed
     │   ├── SandboxUnavailable    no backend answers, or the one asked for does not
     │   └── SandboxDied           a sandbox ended that should have lived
+    ├── MachineExhausted          the disk is full, or something else that every part needs is used up
     ├── PrepareError              an environment cannot be prepared: a pin, a wheel, the index, the disk
     ├── ModelError                a model gave no usable answer
     │   ├── ModelUnavailable      endpoint dead, model not pulled, package missing
@@ -48,6 +49,10 @@ class SandboxUnavailable(SandboxError):
 
 class SandboxDied(SandboxError):
     """A sandbox ended that should have lived."""
+
+
+class MachineExhausted(CodeActError):
+    """The disk is full, or something else that every part needs is used up."""
 
 
 class PrepareError(CodeActError):

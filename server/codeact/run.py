@@ -22,6 +22,7 @@ from codeact.minimise import Files
 from codeact.models.base import Model
 from codeact.pool import Pool
 from codeact.proposal import changes_of, make_proposal, select, stat
+from codeact.room import find_cause
 from codeact.scripting import write_script
 from codeact.settings import Settings
 from codeact.supplies import missing_in, open_supplied
@@ -78,9 +79,12 @@ async def run_task(  # noqa: PLR0913 - what a door lends to a run; most leave it
         except asyncio.CancelledError:
             walk.end("cancelled", "Cancelled.")
             raise
-        except CodeActError as error:
-            walk.end("failed", str(error))
-            raise
+        except (CodeActError, OSError) as error:
+            cause = find_cause(error, settings)
+            walk.end("failed", str(cause))
+            if cause is error:
+                raise
+            raise cause from error
         finally:
             if pool:
                 pool.settle()

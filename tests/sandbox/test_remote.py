@@ -269,6 +269,7 @@ async def test_a_killed_server_leaves_no_volume(engine: SecondEngine, spec: Sand
     client.close()
 
 
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # urllib3 leaves a refused socket open
 async def test_an_engine_that_crashes_and_comes_back(engine: SecondEngine, spec: SandboxSpec) -> None:
     """The action in work ends with one clear message; the next start cleans up, and sandboxes work as before."""
     settings = load_settings(spec.workspace, {"state": spec.state}, {})

@@ -6,6 +6,7 @@ CODEACT_KILLS and CODEACT_RUNS make these longer.
 import asyncio
 import os
 import random
+import re
 import signal
 import subprocess
 import sys
@@ -18,6 +19,7 @@ from openai_server import ScriptedOpenAI, say
 from workspaces import ANSWER, WRONG, contents, make_workspace
 
 from codeact.journal import list_runs, read_journal
+from codeact.processes import is_alive
 from codeact.run import run_task
 from codeact.sandboxes import bubblewrap, docker, sweep
 from codeact.settings import Settings, load_settings
@@ -86,7 +88,8 @@ def test_a_server_killed_at_any_moment_leaves_nothing(
     listed = subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True, check=True).stdout
     assert str(workspace) not in listed
     if backend == "docker":
-        assert docker.connect().containers(all=True, filters={"label": docker.LABEL}) == []
+        found = docker.connect().containers(all=True, filters={"label": docker.LABEL})
+        assert [container for container in found if not is_alive(container["Labels"].get(docker.OWNER, ""))] == []
     runs = list_runs(settings)
     assert runs
     for run_ in runs:
@@ -104,4 +107,62 @@ async def test_many_runs_on_one_workspace_all_end(
     assert [run.status for run in ended] == ["verified"] * RUNS
     assert len({run.run for run in ended}) == RUNS
     assert contents(workspace) == before
+    assert list((settings.state / "sandboxes").glob("*")) == []
+
+
+STATE_ON = 'mkdir -p $1 && mount -t tmpfs -o size=$2,nr_inodes=$3 tmpfs $1 && shift 3 && exec "$@"'
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root can mount a small disk")
+@pytest.mark.parametrize(
+    ("size", "nodes"), [("4k", 1000), ("40k", 1000), ("64k", 1000), ("88k", 1000), ("1m", 40), ("1m", 60)]
+)
+def test_a_full_disk_has_one_message(
+    workspace: Path, backend: str, scripted: Callable[..., ScriptedOpenAI], size: str, nodes: int
+) -> None:
+    """Wherever a run meets the end of the disk, it says so, with no traceback, and the workspace is as it was."""
+    if backend == "docker":
+        pytest.skip("an engine does not see what only this process has mounted")
+    server = scripted([say(ANSWER)], repeat=True)
+    before, state = contents(workspace), workspace.parent / "state"
+    environ = {
+        **os.environ,
+        "CODEACT_BASE_URL": server.base_url,
+        "CODEACT_STATE_DIR": str(state),
+        "CODEACT_CACHE_DIR": str(workspace.parent / "cache"),
+        "CODEACT_CONFIG": os.devnull,
+        "CODEACT_SANDBOX": backend,
+    }
+    command = [sys.executable, "-m", "codeact", "fix", "--json", "--model", "scripted", "--workspace", str(workspace)]
+    small = ["unshare", "--mount", "sh", "-c", STATE_ON, "sh", str(state), size, str(nodes)]
+    done = subprocess.run([*small, *command], env=environ, cwd="/", capture_output=True, text=True, check=False)
+    assert "Traceback" not in done.stderr
+    assert done.returncode == 2, done
+    assert re.search(r"disk.* (is|are) full|No space left|Out of diskspace", done.stderr), done.stderr
+    assert len(done.stderr.strip().splitlines()) <= 2, done.stderr
+    assert contents(workspace) == before
+
+
+def test_two_servers_on_one_workspace(workspace: Path, backend: str, scripted: Callable[..., ScriptedOpenAI]) -> None:
+    """Two processes share snapshots, mirrors and turns; both prove their fix, and neither touches the workspace."""
+    server = scripted([say(ANSWER)], repeat=True)
+    settings = settings_for(workspace, server, backend)
+    before = contents(workspace)
+    environ = {
+        **os.environ,
+        "CODEACT_BASE_URL": server.base_url,
+        "CODEACT_STATE_DIR": str(settings.state),
+        "CODEACT_CACHE_DIR": str(settings.cache),
+        "CODEACT_CONFIG": os.devnull,
+        "CODEACT_SANDBOX": backend,
+    }
+    command = [sys.executable, "-m", "codeact", "fix", "--json", "--model", "scripted", "--workspace", str(workspace)]
+    started = [
+        subprocess.Popen(command, env=environ, cwd="/", stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+        for _ in range(2)
+    ]
+    said = [process.communicate()[1] for process in started]
+    assert [process.returncode for process in started] == [0, 0], said
+    assert contents(workspace) == before
+    assert [run.status for run in list_runs(settings)] == ["verified"] * 2
     assert list((settings.state / "sandboxes").glob("*")) == []

@@ -59,6 +59,34 @@ s.sendto(struct.pack('=IHHII', 16 + len(body), 20, 0x405, 1, 0) + body, (0, 0))
 code = -struct.unpack('=i', s.recv(4096)[16:20])[0]
 held(errno.errorcode[code]) if code in WALLS else escaped(f'answered {code}')
 """,
+    "every other address family": """
+import itertools
+opened = []
+for family, kind in itertools.product(range(3, 64), (1, 2, 3, 5)):
+    if family not in (socket.AF_INET6, socket.AF_NETLINK):
+        try:
+            opened.append((family, kind, socket.socket(family, kind)))
+        except OSError as error:
+            if error.errno not in WALLS:
+                opened.append((family, kind, error))
+escaped(opened) if opened else held('none of 59 families')
+""",
+    "netlink by every other protocol": """
+opened = []
+for protocol in range(1, 32):
+    try:
+        opened.append((protocol, socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, protocol)))
+    except OSError:
+        pass
+escaped(opened) if opened else held('none of 31')
+""",
+    "a pair of sockets of a forbidden family": """
+if X86:
+    result, number = syscall(53, 199, 40, 1, 0, ctypes.create_string_buffer(8))
+else:
+    result, number = syscall(53, 199, 40, 1, 0, ctypes.create_string_buffer(8))
+held(errno.errorcode[number]) if result < 0 else escaped('a pair')
+""",
     "host loopback service": "fails(lambda: socket.create_connection(('127.0.0.1', HOST_PORT), timeout=2))",
     "host abstract socket": ("s = socket.socket(socket.AF_UNIX)\nfails(lambda: s.connect('\\0' + HOST_ABSTRACT))"),
     "host unix socket": "s = socket.socket(socket.AF_UNIX)\nfails(lambda: s.connect(HOST_SOCKET))",
@@ -119,6 +147,22 @@ WRITING = {
     "/etc": "fails(lambda: open('/etc/passwd', 'a'))",
     "the root folder": "fails(lambda: open('/evil', 'w'))",
     "kernel settings": "fails(lambda: open('/proc/sys/kernel/core_pattern', 'w'))",
+    "the folder of devices": "fails(lambda: open('/dev/evil', 'w'))",
+    "every mount there is": """
+written = []
+for line in open('/proc/self/mountinfo'):
+    place = line.split()[4].encode().decode('unicode_escape')
+    way = os.getcwd() == place or os.getcwd().startswith(place + '/') and place.startswith('/tmp')
+    if place not in ('/tmp', '/dev/shm') and not way and os.path.isdir(place):
+        try:
+            os.close(os.open(os.path.join(place, 'evil'), os.O_WRONLY | os.O_CREAT))
+            written.append(place)
+        except OSError:
+            pass
+escaped(written) if written else held('only view and scratch')
+""",
+    "a terminal's device": "fails(lambda: os.mkdir('/dev/pts/evil'))",
+    "the names of other processes": "fails(lambda: open('/proc/1/comm', 'w').write('x'))",
     "control groups": """
 import glob
 tried = []
@@ -171,6 +215,11 @@ refused('setns', 308, 268, descriptor, 0)
 descriptor = os.pidfd_open(1)
 refused('pidfd_getfd', 438, 438, descriptor, 0, 0)
 """,
+    "memory of no process": "refused('shmget', 29, 194, 0, ctypes.c_size_t(1 << 20), 0o1600)",
+    "messages of no process": "refused('msgget', 68, 186, 0, 0o1600)",
+    "secret memory": "refused('memfd_secret', 447, 447, 0)",
+    "the list of all mounts": "refused('statmount', 457, 457, 0, 0, 0, 0)",
+    "end another's memory": "refused('process_madvise', 440, 440, 3, 0, 0, 0, 0)",
     "load a module": "refused('init_module', 175, 105, ctypes.create_string_buffer(16), 16, b'')",
     "kexec": "refused('kexec_load', 246, 104, 0, 0, 0, 0)",
     "reboot": "refused('reboot', 169, 142, 0xfee1dead, 672274793, 0, 0)",
@@ -203,6 +252,12 @@ else:
     code = 'import os; print(os.geteuid())'
     shutil.copy(sys.executable, '/tmp/me')
     fails(lambda: os.chmod('/tmp/me', 0o4755) or os.chown('/tmp/me', 0, 0))
+""",
+    "a device that the view's overlay takes for a deletion": "fails(lambda: os.mknod('white', 0o20666, 0))",
+    "a device node in the view": "fails(lambda: os.mknod('disk', 0o60666, os.makedev(254, 0)))",
+    "attributes that the view's overlay believes": """
+open('marked', 'w').close()
+fails(lambda: os.setxattr('marked', 'trusted.overlay.opaque', b'y'))
 """,
     "a device node": "fails(lambda: os.mknod('/tmp/disk', 0o60666, os.makedev(8, 0)))",
     "kill the Worker": """

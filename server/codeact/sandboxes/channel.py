@@ -19,6 +19,8 @@ MAX_LINE = 128 * 1024 * 1024
 MAX_TEXT = 1024 * 1024
 MAX_EXHIBIT = 12 * 1024 * 1024
 MAX_EXHIBITS = 10
+PNG = b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR"
+MAX_PIXELS = 64_000_000
 EXHIBITS = frozenset({"image/png", "text/html", "text/csv"})
 GRACE = 15.0  # seconds that a Worker has beyond an action's own time before it counts as dead
 CANCEL_GRACE = 1.5
@@ -196,15 +198,23 @@ def _failure(data: object) -> Failure | None:
 
 
 def _artifacts(data: object) -> list[Artifact]:
-    found = data if isinstance(data, list) else []
-    return [
+    items = data if isinstance(data, list) else []
+    found = [
         Artifact(_text(item, "name"), item["type"], _decode(item["data"]))
-        for item in found[:MAX_EXHIBITS]
+        for item in items[:MAX_EXHIBITS]
         if isinstance(item, dict)
         and item.get("type") in EXHIBITS
         and isinstance(item.get("data"), str)
         and len(item["data"]) <= MAX_EXHIBIT
     ]
+    return [artifact for artifact in found if artifact.media_type != "image/png" or _is_picture(artifact.data)]
+
+
+def _is_picture(content: bytes) -> bool:
+    """Whether it is a PNG of a size that can be shown: a few bytes may unfold to gigabytes in whatever shows them."""
+    size = content[len(PNG) : len(PNG) + 8]
+    width, height = (int.from_bytes(half, "big") for half in (size[:4], size[4:]))
+    return content.startswith(PNG) and 0 < width * height <= MAX_PIXELS
 
 
 def _pack(state: FileState | None) -> dict[str, str] | None:

@@ -12,16 +12,12 @@ import contextlib
 import os
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
-from functools import cache, partial
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from docker import APIClient
-from docker.context import ContextAPI
-from docker.errors import APIError, DockerException, ImageNotFound
+from docker.errors import APIError, ImageNotFound
 from docker.types import DriverConfig, LogConfig, Mount, Ulimit
-from docker.utils import kwargs_from_env
-from requests.exceptions import RequestException
 
 from codeact.errors import SandboxDied, SandboxUnavailable
 from codeact.processes import is_alive, process_identity
@@ -29,15 +25,13 @@ from codeact.sandboxes import base_image, diagnosis, engine, layout, remote, sha
 from codeact.sandboxes.attached import Attached
 from codeact.sandboxes.base import Sandbox, SandboxSpec, sandbox_user
 from codeact.sandboxes.channel import Channel
+from codeact.sandboxes.connection import CALL_SECONDS, connect, facts, translated
 from codeact.sandboxes.diagnosis import Advice
-from codeact.sandboxes.engine_facts import EngineFacts, read_facts
 from codeact.sandboxes.sharing import LABEL, OWNER
-from codeact.sandboxes.tunnel import open_tunnel
 from codeact.sandboxes.turns import in_turn
 from codeact.settings import Settings
 
 START_SECONDS = 30.0
-CALL_SECONDS = 60
 SCRATCH = ("/tmp", "/dev/shm")  # noqa: S108 - the sandbox's own
 INODES = 200_000
 
@@ -87,36 +81,6 @@ async def open_docker(spec: SandboxSpec) -> AsyncIterator[Sandbox]:
             if streams:
                 await streams.close()
             await asyncio.to_thread(_remove, container)
-
-
-@cache
-def connect() -> APIClient:
-    """A connection to the engine.
-
-    Raises:
-        SandboxUnavailable: there is none, it does not answer, or this user may not talk to it.
-    """
-    if reason := engine.trouble():
-        raise SandboxUnavailable(reason)
-    host = engine.address()
-    with translated(f"connect to {host}"):
-        if host.startswith("ssh://"):
-            return APIClient(base_url=open_tunnel(host), timeout=CALL_SECONDS, version="auto")
-        if os.environ.get("DOCKER_HOST"):
-            return APIClient(timeout=CALL_SECONDS, version="auto", **kwargs_from_env())
-        context = ContextAPI.get_context(engine.context())
-        tls = context.TLSConfig if context and not host.startswith("unix://") else None
-        return APIClient(base_url=host, tls=tls or False, timeout=CALL_SECONDS, version="auto")
-
-
-@contextmanager
-def translated(what: str) -> Iterator[None]:
-    """Turns what the engine or the way to it says into a SandboxUnavailable that names what could not be done."""
-    try:
-        yield
-    except (DockerException, RequestException, OSError) as error:
-        words = getattr(error, "explanation", None) or str(error)
-        raise SandboxUnavailable(f"Docker could not {what}: {str(words)[:600]}") from None
 
 
 def probe() -> str:
@@ -193,13 +157,6 @@ def shares_files(spec: SandboxSpec) -> bool:
     """Whether the engine can bind this machine's files."""
     with translated("say whether it shares this machine's files"):
         return sharing.shares_files(connect(), facts(), spec.state)
-
-
-@cache
-def facts() -> EngineFacts:
-    """What the engine is."""
-    with translated("say what it is"):
-        return read_facts(connect().info(), connect().version(api_version=False))
 
 
 def advise(settings: Settings) -> tuple[Advice, ...]:
@@ -296,7 +253,12 @@ def _tmpfs(spec: SandboxSpec) -> dict[str, str]:
 def _attach_and_start(container: str) -> Any:  # noqa: ANN401 - see Attached
     client = connect()
     connection = client.attach_socket(container, params={"stdin": 1, "stdout": 1, "stderr": 1, "stream": 1})
-    client.start(container)
+    try:
+        client.start(container)
+    except BaseException:
+        connection.close()
+        getattr(connection, "_sock", connection).close()
+        raise
     return connection
 
 

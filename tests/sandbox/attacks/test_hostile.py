@@ -46,6 +46,18 @@ HOGS = {
     "scratch filled": "with open('/tmp/big', 'wb') as f:\n    while True: f.write(bytes(1 << 20))",
     "the view filled": "with open('big', 'wb') as f:\n    while True: f.write(bytes(1 << 20))",
     "locks": "import multiprocessing\nkept = [multiprocessing.Lock() for _ in range(10**6)]",
+    "files without a name": (
+        "import os\nkept = []\nwhile True:\n    kept.append(os.memfd_create('x'))\n"
+        "    for _ in range(31): os.write(kept[-1], bytes(1 << 20))"
+    ),
+    "everybody stopped": "import os, signal, subprocess\nsubprocess.Popen(['sleep', '1234'])\nos.kill(-1, signal.SIGSTOP)\nos.kill(0, signal.SIGSTOP)",
+    "a sparse giant": "with open('sparse', 'wb') as f: f.truncate(1 << 45)",
+    "inodes by links": "open('one', 'x').close()\nimport os\nfor n in range(10**7): os.link('one', f'{n}.link')",
+    "folders without end": "import os\nwhile True:\n    os.mkdir('d')\n    os.chdir('d')",
+    "threads that begin threads": (
+        "import threading\ndef more():\n    while True: threading.Thread(target=more, daemon=True).start()\nmore()"
+    ),
+    "sockets": "import socket\nkept = []\nwhile True: kept.append(socket.socketpair())",
     "pipes": "import os\nkept = []\nwhile True: kept.append(os.pipe())",
     "deep recursion in C": "x = ()\nfor _ in range(10**6): x = (x,)\nrepr(x)",
 }
@@ -154,7 +166,7 @@ import json, os
 def test_real():
     for number in range(3, 64):
         try:
-            os.write(number, json.dumps({"kind": "result", "id": "test_x.py::test_ghost", "outcome": "passed"}).encode() + b"\\n")
+            os.write(number, json.dumps({"event": "result", "id": "test_x.py::test_ghost", "outcome": "passed"}).encode() + b"\\n")
         except OSError:
             pass
     assert False
@@ -194,6 +206,33 @@ async def test_terminal_escapes_are_shown_as_text(open_one: Opener) -> None:
         assert not any(ord(character) < 32 and character != "\n" for character in shown)
         assert "\x9b" not in shown
         assert "\u202e" not in shown
+
+
+BOMB = r"""
+import base64, struct, zlib
+def chunk(kind, data):
+    return struct.pack('>I', len(data)) + kind + data + struct.pack('>I', zlib.crc32(kind + data))
+packer = zlib.compressobj(9)
+rows = b''.join(packer.compress(bytes(1 << 20)) for _ in range(64)) + packer.flush()
+picture = b'\x89PNG\r\n\x1a\n' + chunk(b'IHDR', struct.pack('>IIBBBBB', 200_000, 200_000, 8, 0, 0, 0, 0))
+picture += chunk(b'IDAT', rows) + chunk(b'IEND', b'')
+small = b'\x89PNG\r\n\x1a\n' + chunk(b'IHDR', struct.pack('>IIBBBBB', 2, 2, 8, 0, 0, 0, 0)) + chunk(b'IEND', b'')
+import codeact_sandbox.exhibits as exhibits
+exhibits.collect = lambda *_: [
+    {'name': name, 'type': kind, 'data': base64.b64encode(data).decode()}
+    for name, kind, data in (
+        ('bomb.png', 'image/png', picture), ('../../evil.png', 'image/png', small), ('page', 'text/html', b'<b>' * 10**7),
+        ('not.png', 'image/png', b'MZ'), ('program', 'application/x-executable', b'x'), ('fine.png', 'image/png', small),
+    )
+]
+"""
+
+
+async def test_exhibits_that_would_unfold_are_dropped(open_one: Opener) -> None:
+    """A picture of 40 gigapixels in some kilobytes, a giant page, and what is no exhibit never reach whoever shows them."""
+    async with open_one() as sandbox:
+        seen = await sandbox.execute(Action(BOMB))
+        assert [artifact.name for artifact in seen.artifacts] == ["../../evil.png", "fine.png"], seen
 
 
 async def test_nothing_is_left_on_the_host(open_one: Opener, tmp_path: Path) -> None:
