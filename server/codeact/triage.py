@@ -22,7 +22,8 @@ TRIAGE_SECONDS = 20.0
 MAX_CLOSER = 8  # tests that are looked at closer
 MORE_RUNS = 4  # of a flaky test, to learn how often it fails
 MAX_BEFORE = 500  # tests among which one is looked for after which another fails
-LONG_SUITE = 10.0  # seconds above which all tests are not run once more
+LONG_SUITE = 10.0  # seconds of all tests above which they are not run once more
+MANY_TIMES = 10  # more time for looking closer where starting a test process takes long
 CHANGING = re.compile(r"0x[0-9a-f]+|\d+\.\d+|/tmp/\S+")
 
 
@@ -50,7 +51,7 @@ async def triage(repair: Repair) -> tuple[Diagnosis, ...]:
     """Diagnose all that the task is to mend. Runs tests; changes nothing."""
     around = repair.surroundings()
     targets = repair.targets()
-    watch = _Watch(time.monotonic() + TRIAGE_SECONDS)
+    watch = _Watch(time.monotonic() + TRIAGE_SECONDS + MANY_TIMES * min(repair.before.seconds, LONG_SUITE))
     unsteady = await _run_again(repair, targets, watch)
     found = {target.node_id: examine(target, around) for target in targets}
     closer = [target for target in unsteady if found[target.node_id].kind is not Kind.ENVIRONMENT]
@@ -92,7 +93,7 @@ async def _look_closer(
     if all(alone):
         repair.forks = repair.forks and watch.runs[name] == watch.failed[name]
         return plain
-    may_depend = not any(alone) and repair.before.seconds < LONG_SUITE
+    may_depend = not any(alone) and sum(result.seconds for result in repair.before.results) < LONG_SUITE
     fails_among_all = may_depend and watch.note(name, await repair.run_cold(()), target)
     if fails_among_all and (after := await _find_culprits(repair, target, watch)):
         return _describe_order(repair, target, after, around)
