@@ -32,7 +32,7 @@ check: install ## lint, format, types, architecture, pins, and what must not be 
 test: install ## every test, with coverage; sets up what the tests need where it can (ARGS="-k sandbox")
 	@scripts/test.sh $(ARGS)
 
-e2e: install system ## drive the extension in a real VS Code and browser (ARGS=cancel: only that scenario)
+e2e: install system ## drive the extension in a real VS Code and browser (ARGS=part: only that scenario)
 	@scripts/e2e.sh $(ARGS)
 
 vsix: install ## pack the editor extension, with the server inside, as dist/codeact-VERSION.vsix

@@ -8,6 +8,7 @@ import statistics
 import sys
 import tempfile
 import time
+from collections.abc import Awaitable
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from openai_server import ScriptedOpenAI, say  # noqa: E402
 from workspaces import ANSWER, make_workspace  # noqa: E402
 
 LINES, REQUESTS = 5000, 150
+FAILING = "\n\ndef test_far_down():\n    from calc import add\n\n    assert add(1, 2) == 3\n"
 
 
 async def main() -> None:
@@ -33,8 +35,9 @@ async def main() -> None:
         began = time.perf_counter()
         await start(editor, workspace, model.base_url)
         ready = time.perf_counter() - began
-        text = "".join(f"value_{number} = {number}\n" for number in range(LINES))
-        uri = open_document(editor, workspace / "long.py", text)
+        text = "".join(f"value_{number} = {number}\n" for number in range(LINES)) + FAILING
+        uri = open_document(editor, workspace / "test_long.py", text)
+        await run_command(editor, "codeact.test")
         rest = await ask_again_and_again(editor, uri, text)
         running = asyncio.ensure_future(run_command(editor, "codeact.fix"))
         await asyncio.sleep(0.2)
@@ -74,15 +77,25 @@ async def start(editor: Editor, workspace: Path, base_url: str) -> None:
 
 
 async def ask_again_and_again(editor: Editor, uri: str, text: str) -> list[float]:
-    """Type a character and ask for the lenses; the seconds of each answer."""
+    """Type a character, and ask for lenses and quick fixes as editors do then; the seconds of each answer."""
+    document = types.TextDocumentIdentifier(uri)
+    place = types.Range(types.Position(LINES, 0), types.Position(LINES, 0))
     seconds = []
     for number in range(REQUESTS):
         change_document(editor, uri, f"{text}# {'x' * number}\n")
-        began = time.perf_counter()
-        await editor.text_document_code_lens_async(types.CodeLensParams(types.TextDocumentIdentifier(uri)))
-        seconds.append(time.perf_counter() - began)
+        lenses = editor.text_document_code_lens_async(types.CodeLensParams(document))
+        fixes = editor.text_document_code_action_async(
+            types.CodeActionParams(document, place, types.CodeActionContext(editor.diagnostics.get(uri, [])))
+        )
+        seconds += await asyncio.gather(_clock(lenses), _clock(fixes))
         await asyncio.sleep(0.02)
     return seconds
+
+
+async def _clock(answer: Awaitable[Any]) -> float:
+    began = time.perf_counter()
+    await answer
+    return time.perf_counter() - began
 
 
 def show(ready: float, rest: list[float], busy: list[float]) -> None:

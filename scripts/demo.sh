@@ -30,13 +30,21 @@ changed=$(git status --porcelain)
 say "Your files: git status"
 git -c color.ui=false status --short --branch
 [ -z "$changed" ] || die "The workspace changed before anything was accepted. That must never happen: please report it."
-echo "Nothing changed: the proposal waits for you."
 
-if [ "$status" -ne 0 ]; then
+case $status in
+0) echo "Nothing changed: the proposal waits for you." ;;
+1)
     echo "No verified fix this time: a small model does not always find one. Look at its steps, or try another example."
     echo "  cd $(printf %q "$PWD") && $(printf %q "$codeact") show"
+    exit 1
+    ;;
+130) exit 130 ;;
+*)
+    echo "The run could not be carried out, for the reason above. What works on this machine, and what mends the rest:"
+    "$codeact" doctor || true
     exit "$status"
-fi
+    ;;
+esac
 say "Next"
 cat <<END
   cd $(printf %q "$PWD")

@@ -8,6 +8,11 @@ import pytest
 from openai_server import ScriptedOpenAI
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What loads the whole machine comes last, when no other test minds."""
+    items.sort(key=lambda item: item.get_closest_marker("last") is not None)
+
+
 @pytest.fixture
 def scripted() -> Iterator[Callable[..., ScriptedOpenAI]]:
     """Start model servers that follow a script; see `tests/support/openai_server.py`."""

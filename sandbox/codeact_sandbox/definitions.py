@@ -11,6 +11,8 @@ import io
 import textwrap
 import tokenize
 
+from codeact_sandbox.broken import define_in_broken
+
 Function = (ast.FunctionDef, ast.AsyncFunctionDef)
 
 
@@ -20,7 +22,8 @@ def define(source: str, code: str) -> str:
     Functions, methods and constants replace those of the same name; a class is merged member by member; a bare `def`
     whose name only a method has replaces that method. What is new is put before the first definition that was
     replaced. Missing imports that it uses are added. Anything else in `code` is ignored. An old decorator or docstring
-    that the new definition leaves out is kept, since models drop them without meaning to.
+    that the new definition leaves out is kept, since models drop them without meaning to. A module that does not parse
+    has its functions and classes replaced as far as their first lines can be found.
 
     Raises:
         SyntaxError: `code`, or the result, is not valid Python.
@@ -28,6 +31,10 @@ def define(source: str, code: str) -> str:
     """
     code = textwrap.dedent(code).strip("\n") + "\n"
     statements = ast.parse(code).body  # before anything else, so that broken code is a SyntaxError
+    try:
+        ast.parse(source)
+    except (SyntaxError, ValueError):
+        return define_in_broken(source, code)
     merger = _Merger(source, code)
     for statement in statements:
         merger.merge(statement)

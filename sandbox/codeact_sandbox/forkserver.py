@@ -32,6 +32,9 @@ MAX_REQUEST = 1 << 20
 MAX_NAMES = 1 << 16
 LIBRARIES = ("/site-packages/", "/dist-packages/")
 ONE_THREAD = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
+DOUBT = "!"  # in place of a name: what the run did to its process must come before libraries are imported
+PASSING = ("PYTEST_", "CODEACT_")  # variables that come and go with a test run
+HELD = ("socket:", "pipe:", "anon_inode:")  # what several processes cannot share: connections, event loops
 
 
 class Refused(Exception):
@@ -43,10 +46,11 @@ def main() -> None:
     line, root = socket.socket(fileno=int(sys.argv[1])), sys.argv[2]
     light = len(sys.argv) > 3  # noqa: PLR2004
     sys.path.pop(0)
-    preload()
     names, learned = os.pipe()
+    known = _held()
+    preload()
     try:
-        _check_loaded(root)
+        _check_loaded(root, known)
     except Refused as refused:
         line.sendall(_line({"refused": str(refused)}))
         return
@@ -57,7 +61,7 @@ def main() -> None:
     while True:
         ready, _, _ = select.select([line.fileno(), names], [], [])
         if names in ready:
-            _learn(names, root, light=light)
+            _learn(names, root, known, light=light)
             continue
         request, descriptors = _receive(line)
         if not request:
@@ -105,14 +109,28 @@ def preload() -> None:
             importlib.import_module(name)
 
 
-def _check_loaded(root: str) -> None:
-    """A plugin that is the project's own, or that runs threads, does not survive a fork as it should."""
+def _check_loaded(root: str, known: set[str]) -> None:
+    """What is the project's own, or runs threads or processes, or holds a connection, does not survive a fork."""
     for name, module in list(sys.modules.items()):
         file = getattr(module, "__file__", None) or ""
         if file.startswith(root + "/") and not any(place in file for place in LIBRARIES):
             raise Refused(f"the plugin {name} belongs to the workspace")
     if len(os.listdir("/proc/self/task")) > 1:
-        raise Refused("an installed plugin runs a thread")
+        raise Refused("what is installed runs a thread")
+    with contextlib.suppress(FileNotFoundError), open(f"/proc/self/task/{os.getpid()}/children", "rb") as children:
+        if children.read():
+            raise Refused("what is installed runs a process")
+    if _held() - known:
+        raise Refused("what is installed holds a connection")
+
+
+def _held() -> set[str]:
+    """The connections that this process has open."""
+    found = set()
+    for descriptor in os.listdir("/proc/self/fd"):
+        with contextlib.suppress(OSError):
+            found.add(os.readlink(f"/proc/self/fd/{descriptor}"))
+    return {target for target in found if target.startswith(HELD)}
 
 
 def _check_request(request: dict[str, Any], root: str) -> None:
@@ -127,23 +145,37 @@ def _check_request(request: dict[str, Any], root: str) -> None:
                 raise Refused(f"the workspace has its own {name}")
 
 
-def _learn(names: int, root: str, *, light: bool) -> None:
+def _learn(names: int, root: str, known: set[str], *, light: bool) -> None:
     """Import the libraries that the last run imported, so that the next one need not."""
     wanted = os.read(names, MAX_NAMES).decode("utf-8", "replace").split()
     if light:
         return
-    for name in ONE_THREAD:
-        os.environ.setdefault(name, "1")
-    for name in wanted:
+    if DOUBT not in wanted:
+        _import(wanted)
+    if DOUBT in wanted or not _is_sound(root, known):  # begin again, without them
+        again = [sys.executable, "-B", os.path.abspath(__file__), *sys.argv[1:3], "light"]
+        os.execv(sys.executable, again)  # noqa: S606 - no shell is wanted
+
+
+def _is_sound(root: str, known: set[str]) -> bool:
+    try:
+        _check_loaded(root, known)
+    except Refused:
+        return False
+    return True
+
+
+def _import(names: list[str]) -> None:
+    """Import those that are libraries; one that starts threads only for speed is told not to."""
+    added = [name for name in ONE_THREAD if name not in os.environ]
+    os.environ.update(dict.fromkeys(added, "1"))
+    for name in names:
         with contextlib.suppress(Exception):
             spec = importlib.util.find_spec(name) if name not in sys.modules else None
             if spec and any(place in (spec.origin or "") for place in LIBRARIES):
                 importlib.import_module(name)
-    try:
-        _check_loaded(root)
-    except Refused:  # the libraries run threads: begin again, without them
-        again = [sys.executable, "-B", os.path.abspath(__file__), *sys.argv[1:3], "light"]
-        os.execv(sys.executable, again)  # noqa: S606 - no shell is wanted
+    for name in added:
+        os.environ.pop(name, None)
 
 
 def _fork(hidden: tuple[int, ...]) -> int:
@@ -182,10 +214,14 @@ def _become(request: dict[str, Any], descriptors: list[int]) -> None:
         os.set_inheritable(descriptors[2], True)  # noqa: FBT003 - positional only
         os.environ["CODEACT_REPORT_FD"] = str(descriptors[2])
     os.environ.update(request["environ"])
+    numpy: Any = sys.modules.get("numpy.random")
+    if numpy:  # else all forks would draw the same numbers; Python's own generator sees to that itself
+        numpy.seed()
 
 
 def _run(argv: list[str], learned: int) -> None:
     """Go on as `python ARGV` does, to the interpreter's end."""
+    environ = _environ()
     sys.path.insert(0, os.getcwd())
     try:
         if argv[0] == "-m":
@@ -197,10 +233,17 @@ def _run(argv: list[str], learned: int) -> None:
             runpy.run_path(argv[0], run_name="__main__")
     finally:
         names = {name.partition(".")[0] for name in list(sys.modules)}
+        if _environ() != environ or socket.socket.__module__ != "socket":
+            names = {DOUBT}  # variables that libraries read when they are imported, or gevent and the like
         with contextlib.suppress(OSError):
             os.set_blocking(learned, False)
             os.write(learned, " ".join(sorted(names)).encode()[:4000] + b" ")
     sys.exit(0)
+
+
+def _environ() -> dict[str, str]:
+    """The variables, without those that come and go with a test run."""
+    return {name: value for name, value in os.environ.items() if not name.startswith(PASSING)}
 
 
 def _receive(line: socket.socket) -> tuple[dict[str, Any], list[int]]:

@@ -53,6 +53,8 @@ class Places:
             if path:
                 values = show_values(frame.f_locals) if found else []
                 found.append({"path": path, "line": line, "function": frame.f_code.co_name, "values": values})
+        if isinstance(error, SyntaxError) and (path := self.inside(error.filename or "")):
+            found.append({"path": path, "line": error.lineno or 1, "function": "<module>", "values": []})
         return found if len(found) <= MAX_FRAMES else [*found[: MAX_FRAMES // 2], *found[-MAX_FRAMES // 2 :]]
 
 

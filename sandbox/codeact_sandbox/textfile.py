@@ -9,6 +9,15 @@ import tokenize
 from pathlib import Path
 
 
+def decode_source(data: bytes) -> str:
+    """The text of a Python file in the encoding that it names, without a byte order mark; its line ends stay."""
+    try:
+        encoding, _ = tokenize.detect_encoding(io.BytesIO(data).readline)
+        return data.decode(encoding)
+    except (SyntaxError, UnicodeError, LookupError):
+        return data.decode("utf-8", "replace")
+
+
 class TextFile:
     """A file's text with plain line ends, and what it takes to write it back.
 

@@ -23,12 +23,34 @@ JUNK_ENDS = (".pyc", ".pyo")
 
 
 class View:
-    """A view, its snapshot, and the paths in it that are not of the snapshot (a virtual environment shown on top)."""
+    """A view, its snapshot, and the paths in it that are not of the snapshot (a virtual environment shown on top).
 
-    def __init__(self, root: str, snapshot: str, excluded: list[str]) -> None:
+    `upper` is where the overlay's upper layer can be read: folders that it has not are as the snapshot has them. Empty
+    if that cannot be seen. `base` holds the files of the snapshot that are others than those in its folder.
+    """
+
+    def __init__(self, root: str, snapshot: str, excluded: list[str], upper: str) -> None:
         self.root = root
         self.snapshot = snapshot
         self.excluded = frozenset(excluded)
+        self.upper = upper
+        self.base: dict[str, dict[str, str] | None] = {}
+        self.folders: frozenset[str] = frozenset()
+
+    def attach(self, files: dict[str, dict[str, str] | None]) -> bool:
+        """Make the snapshot another one, which has these files. Tells whether folders came or went by that."""
+        moved = False
+        for path, state in files.items():
+            parent = os.path.dirname(path)
+            moved |= not os.path.isdir(os.path.join(self.root, parent))
+            self.write(path, state)
+            while state is None and parent and self._is_empty(parent):
+                os.rmdir(os.path.join(self.root, parent))
+                parent, moved = os.path.dirname(parent), True
+        self.base.update(files)
+        present = [path for path, state in self.base.items() if state is not None]
+        self.folders = frozenset(folder for path in present for folder in _parents(path))
+        return moved
 
     def changes(self) -> dict[str, Any]:
         """Files that differ, with content; `null` for those that are gone; and what cannot be taken over, with why."""
@@ -58,7 +80,9 @@ class View:
             target = os.path.join(self.root, path)
             _remove(target)
             source = os.path.join(self.snapshot, path)
-            if now is None or os.path.lexists(source):
+            if path in self.base:
+                self.write(path, self.base[path])
+            elif now is None or os.path.lexists(source):
                 _copy(source, target)
 
     def write(self, path: str, state: dict[str, str] | None) -> None:
@@ -91,14 +115,14 @@ class View:
             for name in sorted(here.keys() | below.keys()):
                 path = f"{folder}/{name}" if folder else name
                 now, then = here.get(name), below.get(name)
-                if path in self.excluded or (not everything and _is_junk(name)):
+                if path in self.excluded or path in self.base or (not everything and _is_junk(name)):
                     continue
                 if now is not None and stat.S_ISDIR(now.st_mode):
                     if then is not None and not stat.S_ISDIR(then.st_mode):
                         yield path, (now if everything else None)
-                    if depth < MAX_DEPTH:
+                    if depth < MAX_DEPTH and (then is None or self._is_touched(path)):
                         pending.append((path, depth + 1))
-                    if everything and then is None:
+                    if everything and then is None and path not in self.folders:
                         yield path, now
                 elif then is not None and stat.S_ISDIR(then.st_mode):
                     if now is not None:
@@ -106,6 +130,32 @@ class View:
                     yield from self._files_below(path)
                 elif now is None or then is None or not self._same(path, now, then):
                     yield path, now
+        yield from self._differing_from_base()
+
+    def _differing_from_base(self) -> Iterator[tuple[str, os.stat_result | None]]:
+        for path, state in self.base.items():
+            try:
+                now = os.lstat(os.path.join(self.root, path))
+            except OSError:
+                now = None
+            found = self._read(path, now, MAX_FILE)[0] if now is not None else None
+            if found != state or (now is not None) != (state is not None):
+                yield path, now
+
+    def _is_touched(self, folder: str) -> bool:
+        """Whether something in a folder may differ from the snapshot: the overlay then has it in its upper layer."""
+        try:
+            return not self.upper or stat.S_ISDIR(os.lstat(os.path.join(self.upper, folder)).st_mode)
+        except FileNotFoundError:
+            return False
+        except OSError:
+            return True
+
+    def _is_empty(self, folder: str) -> bool:
+        try:
+            return not os.listdir(os.path.join(self.root, folder))
+        except OSError:
+            return False
 
     def _files_below(self, folder: str) -> Iterator[tuple[str, None]]:
         """The snapshot's files in a folder that the view has no more."""
@@ -113,7 +163,7 @@ class View:
             path = f"{folder}/{name}"
             if stat.S_ISDIR(found.st_mode):
                 yield from self._files_below(path)
-            else:
+            elif path not in self.base:
                 yield path, None
 
     @staticmethod
@@ -161,6 +211,11 @@ class View:
         except OSError as error:
             return None, f"it cannot be read: {error.strerror}"
         return {"mode": "100755" if now.st_mode & 0o100 else "100644", "content": _encode(content)}, ""
+
+
+def _parents(path: str) -> Iterator[str]:
+    while path := os.path.dirname(path):
+        yield path
 
 
 def _is_junk(name: str) -> bool:

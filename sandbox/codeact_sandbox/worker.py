@@ -56,7 +56,7 @@ class Worker:
         self.source = source
         self.sink = sink
         self.pending = b""
-        self.view = View(config["root"], config["snapshot"], config["excluded"])
+        self.view = View(config["root"], config["snapshot"], config["excluded"], config["layer"])
         self.meter = Meter(config["root"], config["upper"])
         self.forks = Forks(config["root"])
         self.child: dict[str, Any] | None = None
@@ -106,12 +106,15 @@ class Worker:
             self.forks.start(message["argv"][0], self._enter_fork_server)
         before = _others()
         started = time.monotonic()
+        child = self.child
         pid, stdout, stderr, report = self._start_program(message)
         outcome: dict[str, Any] = {}
         try:
             outcome["exit_code"] = self._wait(pid, (stdout, stderr), report, started + message["timeout"])
         except Stopped as stopped:
             outcome = {stopped.field: True, "exit_code": -signal.SIGKILL}
+        if child and not self.child:
+            self._forget(child)
         self.program = 0
         _kill(_others() - before)
         for capture in (stdout, stderr):
@@ -122,8 +125,17 @@ class Worker:
         return outcome
 
     def do_preload(self, message: dict[str, Any]) -> dict[str, Any]:
-        """Begin to load what warm programs are forked from."""
+        """Begin to load what warm programs are forked from, and what the first action waits for."""
         self.forks.start(message["python"], self._enter_fork_server)
+        if not self.child:
+            self._start_interpreter()
+        return {}
+
+    def do_attach(self, message: dict[str, Any]) -> dict[str, Any]:
+        """Make files part of the snapshot. What started before and looked which folders there are, starts anew."""
+        if self.view.attach(message["files"]):
+            self.forks.close()
+            self._end_interpreter()
         return {}
 
     def do_write(self, message: dict[str, Any]) -> dict[str, Any]:
@@ -138,7 +150,7 @@ class Worker:
 
     def do_restore(self, _: dict[str, Any]) -> dict[str, Any]:
         """End what runs, and put view and scratch back to where they were at the start."""
-        self._end_all()
+        self._end_interpreter()
         self.view.restore()
         for folder in ("/tmp", "/dev/shm"):
             _empty(folder, keep=self.config["root"])
@@ -298,6 +310,13 @@ class Worker:
     def _stop(self, field: str, message: str) -> Stopped:
         self._end_all()
         return Stopped(field, message)
+
+    def _end_interpreter(self) -> None:
+        """End all that runs while nobody waits for the interpreter."""
+        child = self.child
+        self._end_all()
+        if child:
+            self._forget(child)
 
     def _end_all(self) -> None:
         """Kill every process of the sandbox but the fork server, and wait until all are gone."""

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from itertools import takewhile
 
 from codeact.definitions import Definition
+from codeact_sandbox.broken import names_in
 
 FENCE = re.compile(r"^[ \t]*(?P<fence>```+|~~~+)[ \t]*(?P<language>[\w+-]*)[^\n]*\n", re.MULTILINE)
 PYTHON = frozenset({"", "python", "py", "python3", "ipython", "pycon", "tool_code"})
@@ -108,7 +109,7 @@ def _top_level_names(source: str) -> set[str]:
     try:
         return set().union(*(_defined_names(statement) for statement in ast.parse(source).body))
     except (SyntaxError, ValueError):
-        return set()
+        return names_in(source)
 
 
 def _named_files(code: str, known: Sequence[Definition]) -> tuple[str, ...]:

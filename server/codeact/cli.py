@@ -16,7 +16,7 @@ from codeact.errors import CodeActError
 from codeact.settings import load_settings
 from codeact.terminal import Terminal
 
-OK, WITHOUT, USAGE, CANCELLED = 0, 1, 2, 130
+OK, WITHOUT, USAGE = 0, 1, 2
 RUN_HELP = "id of a run, an unambiguous part of it, or 'last'"
 
 
@@ -28,8 +28,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         settings = load_settings(Path(options.workspace), _overrides(options))
         module, _, function = options.command.partition(":")
         code: int = getattr(import_module(f"codeact.{module}"), function)(options, settings, terminal)
-    except KeyboardInterrupt:
-        return CANCELLED
     except CodeActError as error:
         terminal.fail(str(error))
         return USAGE

@@ -16,7 +16,7 @@ from codeact.apply import undo as undo_applied
 from codeact.doctor import examine, is_ready
 from codeact.errors import ApplyError, SettingsError
 from codeact.events import StepTaken
-from codeact.evidence import Evidence, Proposal
+from codeact.evidence import Applied, Evidence, Proposal
 from codeact.grouping import with_needs
 from codeact.journal import find_run, list_runs, open_journal, read_journal
 from codeact.models.pull import PullProgress, installed_models, pull_model
@@ -26,9 +26,10 @@ from codeact.revisit import prove_plan, replay_run, verify_run
 from codeact.run import run_task
 from codeact.sandboxes import sweep
 from codeact.settings import Settings
+from codeact.snapshot import prune_weekly
 from codeact.terminal import Terminal
 from codeact.trajectory import Task, TaskKind
-from codeact.wire import to_line
+from codeact.wire import dump, to_line
 
 OK, WITHOUT, USAGE, CANCELLED = 0, 1, 2, 130
 T = TypeVar("T")
@@ -49,6 +50,7 @@ def task(options: Namespace, settings: Settings, terminal: Terminal) -> int:
         return CANCELLED
     if options.apply and ended.status == "verified" and ended.proposal:
         _write(settings, terminal, plan_apply(settings, ended.proposal))
+    prune_weekly(settings)
     return OK if ended.status in ("verified", "answered") else WITHOUT
 
 
@@ -96,7 +98,9 @@ def diff(options: Namespace, settings: Settings, terminal: Terminal) -> int:
     if chosen is None:
         raise SettingsError(f"Run {run} proposes nothing.")
     text = unified_diff(chosen)
-    if sys.stdout.isatty():
+    if terminal.as_json:
+        terminal.line(dump({"run": run, "diff": text}))
+    elif sys.stdout.isatty():
         terminal.show_diff(text)
     else:
         sys.stdout.write(text.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace"))
@@ -114,6 +118,10 @@ def apply(options: Namespace, settings: Settings, terminal: Terminal) -> int:
     if only:
         chosen = select(proposal, only)
     plan = plan_apply(target, chosen)
+    if not (plan.changes or plan.conflicts):
+        terminal.say("Nothing to apply: your files are as proposed already.")
+        terminal.record(Applied(run=run, paths=()))
+        return OK
     if plan.conflicts:
         raise ApplyError("The files have moved on since the snapshot. " + " ".join(plan.conflicts))
     if only or plan.needs_proof:
@@ -123,7 +131,7 @@ def apply(options: Namespace, settings: Settings, terminal: Terminal) -> int:
     if not (evidence and evidence.verified) and not options.unproven:
         how = f"codeact apply {run} --unproven"
         raise ApplyError(f"Nothing proves this proposal, so it is not applied. To accept it all the same: {how}")
-    _write(target, terminal, plan)
+    terminal.record(_write(target, terminal, plan))
     return OK
 
 
@@ -137,6 +145,7 @@ def undo(options: Namespace, settings: Settings, terminal: Terminal) -> int:
     with open_journal(settings, run) as journal:
         journal.append("undone", applied)
     terminal.say(f"Taken back: {', '.join(applied.paths)}.")
+    terminal.record(applied)
     return OK
 
 
@@ -180,14 +189,25 @@ def model(options: Namespace, settings: Settings, terminal: Terminal) -> int:
     """List the embedded models, or fetch one."""
     if options.action == "list":
         for known in installed_models(settings):
-            state = "installed" if known.file else f"{known.model.size // 1_000_000} MB to fetch"
-            terminal.line(f"{known.model.name}\t{state}\t{known.model.about}")
+            name, about, size = known.model.name, known.model.about, known.model.size
+            state = "installed" if known.file else f"{size // 1_000_000} MB to fetch"
+            if terminal.as_json:
+                terminal.line(dump({"name": name, "about": about, "size": size, "installed": known.file is not None}))
+            else:
+                terminal.line(f"{name}\t{state}\t{about}")
         return OK
     columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=terminal.console) as bar:
+    with Progress(*columns, console=terminal.console, disable=not terminal.console.is_terminal) as bar:
         pulling = bar.add_task("", total=None)
 
+        told = -1
+
         def move(progress: PullProgress) -> None:
+            nonlocal told
+            tenth = 10 * progress.done // max(progress.total, 1)
+            if not terminal.console.is_terminal and tenth > told:  # where no bar is drawn
+                told = tenth
+                terminal.work_on(f"{progress.message}, {10 * tenth} % of {progress.total / 1e9:.1f} GB")
             bar.update(pulling, description=progress.message, completed=progress.done, total=progress.total)
 
         path = pull_model(settings, options.name, move, options.source or None)
@@ -195,11 +215,12 @@ def model(options: Namespace, settings: Settings, terminal: Terminal) -> int:
     return OK
 
 
-def _write(settings: Settings, terminal: Terminal, plan: Plan) -> None:
+def _write(settings: Settings, terminal: Terminal, plan: Plan) -> Applied:
     applied = execute(settings, plan)
     with open_journal(settings, plan.run) as journal:
         journal.append("applied", applied)
     terminal.say(f"[green]✔[/] Applied to {', '.join(applied.paths)}. To take it back: codeact undo {plan.run}")
+    return applied
 
 
 def _proposal(options: Namespace, settings: Settings) -> tuple[str, Proposal]:

@@ -118,6 +118,7 @@ class RunEnded:
         run: its id.
         status: how it ended.
         message: one sentence why.
+        note: what to know of how it came to that, such as why no model was asked; often empty.
         diff: unified diff of the proposal, empty without one.
         answer: the model's final words, if it was asked for some.
         artifacts: what the run made beside the answer.
@@ -130,6 +131,7 @@ class RunEnded:
     run: str
     status: Status
     message: str
+    note: str = ""
     diff: str = ""
     answer: str = ""
     artifacts: tuple[Artifact, ...] = ()

@@ -23,7 +23,7 @@ from codeact.settings import Limits
 from codeact.smells import smells_of_fix
 from codeact.snapshot import Snapshot, list_files, list_versions, read_file
 from codeact.symptoms import Surroundings
-from codeact.targets import is_mended, matching, passes_wanted, test_files
+from codeact.targets import is_conftest, is_mended, matching, passes_wanted, test_files
 from codeact.testing import OnLines, Selection, regressions, run_tests
 from codeact.tracing import trace_tests
 from codeact.trajectory import (
@@ -39,9 +39,11 @@ from codeact.trajectory import (
     TestResult,
 )
 from codeact_sandbox.helpers import HELPERS, describe
+from codeact_sandbox.textfile import decode_source
 
 MINIMISE_SECONDS = 10.0
 HANGING_SECONDS = 4.0
+TRIAL_SECONDS = 0.3  # of processor time for one edit, beside what its tests take
 MAX_BESIDE = 50
 MAX_RELATED = 10
 MAX_TRACED = 30
@@ -87,8 +89,13 @@ class Repair:
     _late: dict[str, Heat] = field(default_factory=dict)
 
     def targets(self) -> tuple[TestResult, ...]:
-        """What the task asks to mend."""
-        return tuple(result for result in matching(self.before, self.task.tests) if result.outcome in FAILING)
+        """What the task asks to mend. A conftest file is none of it unless other code keeps it from being imported."""
+        failing = (result for result in matching(self.before, self.task.tests) if result.outcome in FAILING)
+        return tuple(
+            result
+            for result in failing
+            if not is_conftest(result) or any(not self.is_protected(frame.path) for frame in result.frames)
+        )
 
     def within_reach(self) -> tuple[TestResult, ...]:
         """The targets that a change of the code may mend: those that always fail first, flaky ones last."""
@@ -226,10 +233,12 @@ class Repair:
         others = [other.node_id for other in self._related(facts.target)]
         took = {result.node_id: result.seconds for result in self.before.results if result.outcome in SETTLED}
         usual = sum(took.get(node_id, 0.0) for node_id in (target, *others, *beside))
-        patience = min(0.3 + 2 * usual, self.limits.test_seconds)
+        patience = min(TRIAL_SECONDS + 2 * usual, self.limits.test_seconds)
         first = self.diagnosis(facts.target).after
         beside = [node_id for node_id in beside if node_id not in first]
         tests = Tests((target, *others), tuple(beside), self._concerned, patience, first)
+        # Edits are places in these bytes, which a byte order mark or another encoding would move.
+        await self.sandbox.write({path: _plain(source) for path, source in self.sources(facts).items()})
         try:
             return await try_edits(self.sandbox, edits, tests, seconds=seconds)
         finally:
@@ -313,7 +322,8 @@ class Repair:
         """Run one test as it failed: after others if it fails after those only, often if it does not always fail."""
         diagnosis = self.diagnosis(target)
         if diagnosis.kind is not Kind.FLAKY:
-            return await self._run(Selection(tests=(*diagnosis.after, target.node_id)))
+            names = () if is_conftest(target) else (*diagnosis.after, target.node_id)
+            return await self._run(Selection(tests=names))
         for _ in range(passes_wanted(diagnosis.rate)):
             report = await self.run_cold((target.node_id,))
             if not is_mended(target, report):
@@ -347,7 +357,7 @@ class Repair:
 
     def _read(self, path: str) -> str | None:
         state = self.files[path] if path in self.files else read_file(self.snapshot, path)
-        return state.content.decode("utf-8", "replace") if state else None
+        return decode_source(state.content) if state else None
 
 
 def _nearness(report: TestReport) -> float:
@@ -358,6 +368,10 @@ def _nearness(report: TestReport) -> float:
         "AssertionError" in result.message or result.message.startswith("assert") for result in report.failing
     )
     return 0.2 if assertion else 0.1
+
+
+def _plain(source: str) -> FileState:
+    return FileState(source.encode("utf-8", "surrogateescape"))
 
 
 def _writing(path: str, state: FileState | None) -> str:

@@ -118,7 +118,7 @@ async def answer_question(walk: Walk, buffers: Mapping[str, str], recorded: Reco
     """Let the model work until it answers; what it changed in the project becomes a proposal."""
     snapshot = await freeze(walk, buffers, recorded)
     async with AsyncExitStack() as stack:
-        bench = await find_bench(walk.settings, walk.run, walk.say, data=True)
+        bench = await find_bench(walk.settings, walk.run, walk.say, data=True, pool=walk.pool)
         sandbox = await stack.enter_async_context(open_bench(bench, snapshot))
         model = await stack.enter_async_context(choose_model(walk, recorded))
         inquiry = Inquiry(walk, snapshot, sandbox)

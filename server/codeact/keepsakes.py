@@ -15,7 +15,7 @@ from codeact.settings import Settings
 from codeact.snapshot import prune, release
 from codeact.terminal import Terminal
 from codeact.trajectory import Task, TaskKind
-from codeact.wire import to_line
+from codeact.wire import dump, to_line
 
 
 def artifacts(options: Namespace, settings: Settings, terminal: Terminal) -> int:
@@ -28,8 +28,9 @@ def artifacts(options: Namespace, settings: Settings, terminal: Terminal) -> int
         return WITHOUT
     for artifact in found:
         place = Path(options.to or ".") / _safe(artifact.name)
+        facts = {"name": artifact.name, "media_type": artifact.media_type, "size": len(artifact.data)}
         if not options.to:
-            terminal.line(f"{artifact.name}\t{artifact.media_type}\t{len(artifact.data)} bytes")
+            terminal.line(dump(facts) if terminal.as_json else "{name}\t{media_type}\t{size} bytes".format(**facts))
             continue
         place.parent.mkdir(parents=True, exist_ok=True)
         try:
@@ -37,7 +38,7 @@ def artifacts(options: Namespace, settings: Settings, terminal: Terminal) -> int
                 file.write(artifact.data)
         except FileExistsError:
             raise SettingsError(f"{place} exists already. Name another folder: --to DIR") from None
-        terminal.line(str(place))
+        terminal.line(dump({**facts, "path": str(place)}) if terminal.as_json else str(place))
     return OK
 
 

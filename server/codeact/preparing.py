@@ -37,7 +37,11 @@ def offer_to_prepare(settings: Settings, terminal: Terminal, *, data: bool) -> N
         terminal.hint(f"{offer.requirements.source} can be installed for runs, apart from the workspace: {command}")
         return
     terminal.say(f"No environment has what {offer.requirements.source} asks for.")
-    if input(f"Fetch its {len(offer.requirements.lines)} packages now, apart from the workspace? [y/N] ") in ("y", "Y"):
+    try:
+        answer = input(f"Fetch its {len(offer.requirements.lines)} packages now, apart from the workspace? [y/N] ")
+    except EOFError:
+        answer = ""
+    if answer in ("y", "Y"):
         _build(settings, terminal, offer)
 
 

@@ -19,11 +19,12 @@ from codeact.journal import create_journal, new_run_id
 from codeact.ladder import Ladder
 from codeact.minimise import Files
 from codeact.models.base import Model
+from codeact.pool import Pool
 from codeact.proposal import changes_of, make_proposal, select, stat
 from codeact.scripting import write_script
 from codeact.settings import Settings
 from codeact.targets import matching
-from codeact.testing import Selection, run_tests
+from codeact.testing import Selection, run_tests, want_of_packages
 from codeact.trajectory import Outcome, Task, TaskKind, TestReport, TestResult
 from codeact.triage import triage
 from codeact.verify import Bench, find_bench, open_bench, prove
@@ -40,6 +41,7 @@ async def run_task(
     on_event: Listener = lambda _: None,
     recorded: Recording | None = None,
     model: Model | None = None,
+    pool: Pool | None = None,
 ) -> RunEnded:
     """Do a task and tell how it ended; the workspace is only read.
 
@@ -52,14 +54,16 @@ async def run_task(
         on_event: hears everything as it happens.
         recorded: repeats an earlier run's snapshot and answers instead of taking and asking for new ones.
         model: whom to ask, if not the one that the settings name.
+        pool: where sandboxes may be ready, and are left ready for the next run; by default one for this run only.
 
     Raises:
         CodeActError: the machinery failed; the journal has the reason.
     """
     run = new_run_id()
     secrets = [settings.model.api_key.value] if settings.model.api_key else []
-    with create_journal(settings, run, secrets) as journal:
-        walk = Walk(task, settings, run, journal, on_event, model)
+    async with AsyncExitStack() as stack:
+        journal = stack.enter_context(create_journal(settings, run, secrets))
+        walk = Walk(task, settings, run, journal, on_event, model, pool or await stack.enter_async_context(Pool()))
         walk.tell(RunStarted(run=run, task=task, workspace=str(settings.workspace)))
         try:
             async with asyncio.timeout(settings.budget.timeout):
@@ -72,29 +76,37 @@ async def run_task(
         except CodeActError as error:
             walk.end("failed", str(error))
             raise
+        finally:
+            if pool:
+                pool.settle()
 
 
 async def fix_tests(walk: Walk, buffers: Mapping[str, str], recorded: Recording | None) -> RunEnded:
     """Mend what fails, one failing test after the other, and prove all of it together."""
     snapshot = await freeze(walk, buffers, recorded)
     async with AsyncExitStack() as stack:
-        bench = await find_bench(walk.settings, walk.run, walk.say)
+        bench = await find_bench(walk.settings, walk.run, walk.say, pool=walk.pool)
         sandbox = await stack.enter_async_context(open_bench(bench, snapshot))
         walk.say("running the tests")
         await sandbox.preload()
         before = await run_tests(sandbox, Selection(), walk.settings.sandbox.limits)
         walk.tell(TestsRan(phase="before", report=before))
         repair = Repair(walk.task, snapshot, sandbox, walk.settings.sandbox.limits, before)
+        if lack := want_of_packages(repair.targets()):
+            return walk.end("failed", lack)
         if not repair.targets():
             return _nothing_to_fix(walk, before)
+        bench.prepare(snapshot)  # for the proof
         await _triage(walk, repair)
         if not repair.within_reach():
             return walk.end("failed", f"No change of the code can help. {_beyond_reach(repair)}")
         ladder = await _make_ladder(walk, recorded, repair, stack)
         for target in repair.within_reach():
             await ladder.climb(target)
-        if ladder.trouble and not repair.mended:
-            raise ladder.trouble
+        if ladder.trouble:
+            if not repair.mended:
+                raise ModelUnavailable(f"{_unsolved(walk)}. {ladder.trouble}")
+            walk.note = f"No model was asked: {ladder.trouble}"
         await _minimise(walk, repair)
     return await _propose(walk, repair, bench)
 
@@ -182,16 +194,24 @@ async def _prove(
 def _no_fix(walk: Walk, repair: Repair) -> RunEnded:
     rewritten = repair.changes(repair.rewritten_tests)
     proposal = make_proposal(walk.run, repair.snapshot.tree, rewritten, repair.is_protected)
-    reasons = "; ".join(f"{node_id}: {ending}" for node_id, ending in walk.unsolved.items())
     if proposal.unproven:
         return walk.end(
             "unverified",
             "No fix of the code was found. The model would change tests instead: that proves nothing, so look closely "
-            f"before you accept it. ({reasons})",
+            f"before you accept it. ({_unsolved(walk)})",
             proposal,
         )
     left = _beyond_reach(repair)
-    return walk.end("failed", f"No verified fix. {reasons}." + (f" Not for code to mend: {left}" if left else ""))
+    return walk.end(
+        "failed", f"No verified fix. {_unsolved(walk)}." + (f" Not for code to mend: {left}" if left else "")
+    )
+
+
+def _unsolved(walk: Walk) -> str:
+    """Which tests are not mended, and why."""
+    reasons = [f"{node_id}: {ending}" for node_id, ending in walk.unsolved.items()]
+    more = [f"and {len(reasons) - MAX_TOLD} more"] if len(reasons) > MAX_TOLD else []
+    return "; ".join(reasons[:MAX_TOLD] + more)
 
 
 def _nothing_to_fix(walk: Walk, before: TestReport) -> RunEnded:
@@ -215,10 +235,10 @@ def summary(proposal: Proposal, wanted: int) -> str:
         return f"not proven · {stat(proposal.patches)}"
     fixed = len(evidence.targets)
     others = max(evidence.after.counts.get(Outcome.PASSED, 0) - fixed, 0)
-    still = "1 other still passes" if others == 1 else f"{others} others still pass"
+    still = {0: "", 1: "1 other still passes, "}.get(others, f"{others} others still pass, ")
     of_wanted = f" of {wanted}" if fixed < wanted else ""
     return (
-        f"fixes {fixed}{of_wanted} test{'s' * (max(fixed, wanted) != 1)}, {still}, "
+        f"fixes {fixed}{of_wanted} test{'s' * (max(fixed, wanted) != 1)}, {still}"
         f"proven in a fresh sandbox · {stat(proposal.patches)}"
     )
 

@@ -108,7 +108,7 @@ async def write_script(walk: Walk, buffers: Mapping[str, str], recorded: Recordi
         return await _run_again(walk, snapshot)
     path = file_name(walk.settings.scripts, walk.task.instruction, list_files(snapshot))
     async with AsyncExitStack() as stack:
-        bench = await find_bench(walk.settings, walk.run, walk.say, data=True)
+        bench = await find_bench(walk.settings, walk.run, walk.say, data=True, pool=walk.pool)
         sandbox = await stack.enter_async_context(open_bench(bench, snapshot))
         model: Model = await stack.enter_async_context(choose_model(walk, recorded))
         drafting = Drafting(walk, snapshot, sandbox, path)
@@ -155,7 +155,7 @@ async def _propose(walk: Walk, bench: Bench, drafting: Drafting, draft: FileStat
 async def _run_again(walk: Walk, snapshot: Snapshot) -> RunEnded:
     """Run a kept script on the snapshot, and propose what it changes; no model is asked."""
     path, *arguments = walk.task.script
-    bench = await find_bench(walk.settings, walk.run, walk.say, data=True)
+    bench = await find_bench(walk.settings, walk.run, walk.say, data=True, pool=walk.pool)
     walk.say(f"running {path}")
     async with open_bench(bench, snapshot) as sandbox:
         done = await sandbox.spawn([sandbox.python, "-B", path, *arguments], timeout=SCRIPT_SECONDS)

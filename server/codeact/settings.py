@@ -81,6 +81,8 @@ class SandboxSettings:
         image: Docker image to use instead of the machine's own Python (docker backend only).
         runtime: the Docker engine's runtime to use, such as `runsc` (gVisor); empty means its default.
         limits: what it may use.
+        ready: how many are started before they are needed: one for the proof of a run, and in an editor one for the
+            next run in each folder. 0 for none.
     """
 
     backend: str = "auto"
@@ -88,6 +90,7 @@ class SandboxSettings:
     image: str = ""
     runtime: str = ""
     limits: Limits = Limits()
+    ready: int = 2
 
 
 @dataclass(frozen=True, kw_only=True)

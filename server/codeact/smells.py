@@ -17,6 +17,7 @@ from codeact.lines import changed_regions, split_lines
 from codeact.snapshot import Snapshot, read_file
 from codeact.tampering import Sign, find_signs
 from codeact.trajectory import FileChange, FileState, TestResult
+from codeact_sandbox.textfile import decode_source
 
 STARTUP = frozenset({"conftest.py", "sitecustomize.py", "usercustomize.py"})
 
@@ -52,7 +53,7 @@ def smells_of_fix(
     """What in a fix of some tests smells of cheating; the tests are the snapshot's."""
     node_ids = [target.node_id for target in targets]
     states = {path: read_file(snapshot, path) for path in dict.fromkeys(name.partition("::")[0] for name in node_ids)}
-    tests = {path: state.content.decode("utf-8", "replace") for path, state in states.items() if state}
+    tests = {path: decode_source(state.content) for path, state in states.items() if state}
     return find_smells(changes, tests, node_ids)
 
 

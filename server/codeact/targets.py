@@ -29,6 +29,11 @@ def _means(name: str, node_id: str) -> bool:
     return node_id == name or inside or node_id.partition("[")[0].endswith(f"::{name}")
 
 
+def is_conftest(result: TestResult) -> bool:
+    """Whether this is about a conftest file, without which no test runs."""
+    return result.node_id.rpartition("/")[2] == "conftest.py"
+
+
 def test_files(report: TestReport) -> frozenset[str]:
     """The files in which pytest found tests; not those in which it found doctests only, which are product code."""
     places = (result.node_id.partition("[")[0].partition("::") for result in report.results)
@@ -36,7 +41,12 @@ def test_files(report: TestReport) -> frozenset[str]:
 
 
 def is_mended(target: TestResult, report: TestReport) -> bool:
-    """Whether a test that failed passes now; a file that could not be collected must pass with all its tests."""
+    """Whether a test that failed passes now; a file that could not be collected must pass with all its tests.
+
+    A conftest file that could not be imported is mended as soon as any test runs.
+    """
+    if is_conftest(target):
+        return bool(report.results) and all(result.node_id != target.node_id for result in report.results)
     found = [result for result in report.results if result.node_id == target.node_id]
     if not found and "::" not in target.node_id:
         found = [result for result in report.results if result.node_id.startswith(f"{target.node_id}::")]

@@ -1,10 +1,9 @@
 """How a run looks in a terminal, or with `--json`, as one JSON object per line."""
 
 import contextlib
-import csv
 import sys
 from collections.abc import Iterable, Sequence
-from itertools import islice
+from textwrap import indent
 
 from rich import filesize
 from rich.console import Console
@@ -12,7 +11,6 @@ from rich.markdown import Markdown
 from rich.padding import Padding
 from rich.status import Status
 from rich.syntax import Syntax
-from rich.table import Table
 from rich.text import Text
 
 from codeact.briefs import error_lines
@@ -34,7 +32,8 @@ from codeact.events import (
 from codeact.evidence import Evidence, Group
 from codeact.journal import RunSummary
 from codeact.pictures import encode_picture
-from codeact.trajectory import FAILING, Artifact, Outcome, Step, TestReport
+from codeact.tables import counts, evidence_table, plain, preview, runs_list, summarise
+from codeact.trajectory import Artifact, Outcome, Step, TestReport, Usage
 from codeact.wire import printable, to_line
 
 PHASES = {
@@ -52,7 +51,6 @@ DECISIONS = (
 )
 MAX_LISTED = 10
 MAX_SUSPECTS = 3
-MAX_ROWS, CELL = 10, 40
 TREE_DIGITS = 10
 
 
@@ -84,11 +82,11 @@ class Terminal:
             case ModelText(text=text):
                 self._write_on(text)
             case ModelChosen(name=name):
-                self.say(f"model [cyan]{_plain(name)}[/]")
+                self.say(f"model [cyan]{plain(name)}[/]")
             case ModelAnswered():
                 self._writing = ""
             case RunStarted():
-                self.say(f"[bold]CodeAct[/] · run {event.run} · {_plain(event.workspace)}")
+                self.say(f"[bold]CodeAct[/] · run {event.run} · {plain(event.workspace)}")
             case SnapshotTaken():
                 self._show_snapshot(event)
             case TestsRan():
@@ -109,17 +107,22 @@ class Terminal:
         sys.stdout.write(text + "\n")
         sys.stdout.flush()
 
+    def record(self, value: object) -> None:
+        """With `--json`, write a value as a line."""
+        if self.as_json:
+            self.line(to_line(value))
+
     def say(self, text: str) -> None:
         """Show a line of rich markup."""
         self.close()
-        self.console.print(text)
+        self.console.print(text, soft_wrap=True)
 
     def fail(self, message: str) -> None:
         """Tell why a command could not be carried out, unless the end of the run has told it already."""
         self.close()
         if message == self._told:
             return
-        Console(stderr=True, highlight=False).print(f"[red]codeact:[/] {_plain(message)}", soft_wrap=True)
+        Console(stderr=True, highlight=False).print(f"[red]codeact:[/] {plain(message)}", soft_wrap=True)
 
     def show_end(self, ended: RunEnded) -> None:
         """Show how a run ended: the diff, what is proven, and what can be done next."""
@@ -130,13 +133,10 @@ class Terminal:
         if ended.answer:
             self.console.print(Markdown(printable(ended.answer), hyperlinks=False))
         self._show_artifacts(ended.artifacts)
-        self.console.print(f"{MARKS.get(ended.status, '[red]✘[/]')} {_plain(ended.message)}", soft_wrap=True)
-        cost = ended.usage
-        if cost.model_calls:
-            self.console.print(
-                f"  [dim]{ended.seconds:.1f} s, {cost.model_calls} model call{'s' * (cost.model_calls != 1)}, "
-                f"{cost.prompt_tokens} + {cost.completion_tokens} tokens[/]"
-            )
+        self.console.print(f"{MARKS.get(ended.status, '[red]✘[/]')} {plain(ended.message)}", soft_wrap=True)
+        if ended.note:
+            self.console.print(f"  [yellow]{plain(ended.note)}[/]", soft_wrap=True)
+        self.console.print(f"  [dim]{ended.seconds:.1f} s, {_cost(ended.usage)}[/]")
         if ended.proposal and ended.proposal.groups:
             self._show_groups(ended.run, ended.proposal.groups)
         steps = [(f"artifacts {ended.run} --to DIR", "save the files")] if ended.artifacts else []
@@ -152,17 +152,17 @@ class Terminal:
             needs = f" (needs {', '.join(map(str, group.needs))})" if group.needs else ""
             more = f" and {len(group.tests) - 3} more" if len(group.tests) > 3 else ""  # noqa: PLR2004 - a line's worth
             text = f"{', '.join(group.hunks)} fixes {', '.join(group.tests[:3])}{more}{needs}"
-            self.console.print(f"  cause {group.number}: {_plain(text)}", soft_wrap=True)
+            self.console.print(f"  cause {group.number}: {plain(text)}", soft_wrap=True)
         self.console.print(f"  [dim]one of them only: codeact apply {run} --group N[/]", soft_wrap=True)
 
     def _show_artifacts(self, artifacts: Sequence[Artifact]) -> None:
         for artifact in artifacts:
             size = filesize.decimal(len(artifact.data))
-            self.console.print(f"[cyan]{_plain(artifact.name)}[/]  [dim]{_plain(artifact.media_type)}, {size}[/]")
+            self.console.print(f"[cyan]{plain(artifact.name)}[/]  [dim]{plain(artifact.media_type)}, {size}[/]")
             if artifact.media_type == "image/png" and self.console.is_terminal:
                 self.console.file.write(encode_picture(artifact.data))
             elif artifact.media_type == "text/csv":
-                self.console.print(_preview(artifact.data))
+                self.console.print(preview(artifact.data))
 
     def show_diff(self, diff: str) -> None:
         """Show a unified diff, in colours where there are any."""
@@ -178,68 +178,51 @@ class Terminal:
         if self.as_json:
             self.line(to_line(evidence))
             return
-        table = Table.grid(padding=(0, 2))
-        rows = {
-            "command": " ".join(evidence.command),
-            "targets": "\n".join(evidence.targets),
-            "before": _counts(evidence.before.counts.items()),
-            "after": _counts(evidence.after.counts.items()),
-            "snapshot": f"{evidence.snapshot[:TREE_DIGITS]} → {evidence.proposed[:TREE_DIGITS]}",
-            "sandbox": ", ".join(f"{name} {value}" for name, value in evidence.environment.items()),
-            "from the snapshot": f"{len(evidence.protected)} test and configuration files",
-            "proven": f"{evidence.proven_at}, in {evidence.seconds:.1f} s",
-        }
-        for name, value in rows.items():
-            table.add_row(f"[dim]{name}[/]", _plain(value))
-        self.console.print(table)
-        verdict = "[green]✔[/] verified" if evidence.verified else f"[red]✘[/] {_plain(' '.join(evidence.reasons))}"
+        self.console.print(evidence_table(evidence))
+        verdict = "[green]✔[/] verified" if evidence.verified else f"[red]✘[/] {plain(' '.join(evidence.reasons))}"
         self.console.print(verdict)
 
     def show_runs(self, runs: Iterable[RunSummary]) -> None:
-        """Show the list of runs."""
-        table = Table(box=None, pad_edge=False)
-        for heading in ("run", "task", "status", "workspace", ""):
-            table.add_column(heading, header_style="dim", overflow="fold")
+        """Show the list of runs, cut to the terminal's width; where none is, whole, with tabs between columns."""
+        if self.console.is_terminal:
+            for line in runs_list(runs, self.console.width):
+                self.console.print(plain(line), soft_wrap=True)
+            return
         for run in runs:
-            task = run.started.task if run.started else None
-            what = f"{task.kind} {task.instruction or ' '.join(task.tests)}".strip() if task else ""
-            status = run.fate or run.status
-            place = run.started.workspace if run.started else ""
-            table.add_row(run.run, _plain(what), status, _plain(place), _plain(run.message))
-        self.console.print(table)
+            self.line("\t".join(map(printable, summarise(run))))
 
     def show_finding(self, name: str, *, works: bool, detail: str, remedy: str) -> None:
         """Show one line of the doctor's findings."""
-        self.console.print(f"{'[green]✔[/]' if works else '[red]✘[/]'} {name:20} {_plain(detail)}", soft_wrap=True)
+        self.console.print(f"{'[green]✔[/]' if works else '[red]✘[/]'} {name:20} {plain(detail)}", soft_wrap=True)
         if not works and remedy:
-            self.console.print(f"  {'':20} [yellow]{_plain(remedy)}[/]", soft_wrap=True)
+            self.console.print(f"  {'':20} [yellow]{plain(remedy)}[/]", soft_wrap=True)
 
     def hint(self, text: str) -> None:
         """Say something by the way, to whoever watches; it is no part of the output."""
         if not self.as_json:
-            self.say(f"[dim]{_plain(text)}[/]")
+            self.say(f"[dim]{plain(text)}[/]")
 
     def work_on(self, message: str) -> None:
         """Show what is being done now."""
         self._doing = message
         if not self.console.is_terminal:
-            self.console.print(f"[dim]· {_plain(message)}[/]")
+            self.console.print(f"[dim]· {plain(message)}[/]", soft_wrap=True)
             return
         if self._status is None:
             self._status = self.console.status("")
             self._status.start()
-        self._status.update(_plain(message))
+        self._status.update(plain(message))
 
     def _write_on(self, text: str) -> None:
         self._writing = (self._writing + text)[-400:]
         if self._status:
             last = self._writing.rstrip().rpartition("\n")[2]
-            self._status.update(f"{_plain(self._doing)} [dim]{_plain(last[: self.console.width // 2])}[/]")
+            self._status.update(f"{plain(self._doing)} [dim]{plain(last[: self.console.width // 2])}[/]")
 
     def _show_snapshot(self, event: SnapshotTaken) -> None:
         self.say(f"snapshot [cyan]{event.tree[:TREE_DIGITS]}[/] · {event.files} file{'s' * (event.files != 1)}")
         for left in event.left_out[:MAX_LISTED]:
-            self.console.print(f"  [yellow]left out[/] {_plain(left.path)}: {_plain(left.reason)}")
+            self.console.print(f"  [yellow]left out[/] {plain(left.path)}: {plain(left.reason)}")
         if len(event.left_out) > MAX_LISTED:
             self.console.print(f"  [yellow]and {len(event.left_out) - MAX_LISTED} more left out[/]")
 
@@ -247,12 +230,12 @@ class Terminal:
         self.say(f"{label}: {describe_counts(report)} [dim]in {report.seconds:.1f} s[/]")
         for result in report.failing[:MAX_LISTED]:
             self.console.print(
-                f"  [red]✘[/] {_plain(result.node_id)}  [dim]{_plain(result.message[:160])}[/]", soft_wrap=True
+                f"  [red]✘[/] {plain(result.node_id)}  [dim]{plain(result.message[:160])}[/]", soft_wrap=True
             )
         if len(report.failing) > MAX_LISTED:
             self.console.print(f"  and {len(report.failing) - MAX_LISTED} more")
         if report.problem:
-            self.console.print(f"  [yellow]{_plain(report.problem)}[/]", soft_wrap=True)
+            self.console.print(f"  [yellow]{plain(report.problem)}[/]", soft_wrap=True)
 
     def _show_diagnoses(self, diagnoses: Sequence[Diagnosis]) -> None:
         """Show which failures are not ordinary ones, and why."""
@@ -260,68 +243,58 @@ class Terminal:
         for found in [found for found in diagnoses if found.kind is not Kind.REAL][:MAX_LISTED]:
             mark = "" if found.hopeful else ", no change of the code can help"
             what = f"{found.kind}{f' ({found.cause})' if found.cause else ''}{mark}"
-            text = f"  [yellow]![/] {_plain(found.node_id)}  [yellow]{what}[/]  [dim]{_plain(found.detail)}[/]"
+            text = f"  [yellow]![/] {plain(found.node_id)}  [yellow]{what}[/]  [dim]{plain(found.detail)}[/]"
             self.console.print(text, soft_wrap=True)
 
     def _show_suspects(self, suspects: Sequence[Suspect]) -> None:
         """Show where the fault may be, in one line."""
         shown = [f"{found.path}:{found.line} {found.name} ({found.score:.2f})" for found in suspects[:MAX_SUSPECTS]]
         if shown:
-            self.say(f"suspects: {_plain(', '.join(shown))}")
+            self.say(f"suspects: {plain(', '.join(shown))}")
 
     def _show_step(self, step: Step) -> None:
         self.close()
-        thought = f" · {_plain(' '.join(step.thought.split())[:300])}" if step.thought else ""
-        self.console.print(f"[bold]step {step.number}[/]{thought}")
-        code = Syntax(
-            printable(step.action.code.rstrip()),
-            "python",
-            theme="ansi_dark",
-            background_color="default",
-            word_wrap=True,
-        )
-        self.console.print(Padding(code, (0, 0, 0, 2)))
+        thought = f" · {plain(' '.join(step.thought.split())[:300])}" if step.thought else ""
+        self.say(f"[bold]step {step.number}[/]{thought}")
+        self._show_code(printable(step.action.code.rstrip()))
         seen = step.observation
         for text in (seen.stdout, seen.stderr, seen.value, seen.failure.traceback if seen.failure else ""):
             if text.strip():
-                self.console.print(Padding(Text(printable(_shorten(text)), style="dim"), (0, 0, 0, 4)))
+                self._show_output(_shorten(text))
         if seen.tests:
             self.console.print(f"  → {describe_counts(seen.tests)}")
             for result in seen.tests.failing[:1]:
-                self.console.print(Padding(Text(printable(error_lines(result, most=3)), style="dim"), (0, 0, 0, 4)))
+                self._show_output(error_lines(result, most=3))
         if self._doing:
             self.work_on(self._doing) if self.console.is_terminal else None
+
+    def _show_output(self, text: str) -> None:
+        if self.console.is_terminal:
+            self.console.print(Padding(Text(printable(text), style="dim"), (0, 0, 0, 4)))
+        else:
+            self.line(indent(printable(text), "    "))
+
+    def _show_code(self, code: str) -> None:
+        if self.console.is_terminal:
+            shown = Syntax(code, "python", theme="ansi_dark", background_color="default", word_wrap=True)
+            self.console.print(Padding(shown, (0, 0, 0, 2)))
+        else:
+            self.line(indent(code, "  "))
 
 
 def describe_counts(report: TestReport) -> str:
     """How many tests ended in which way, as rich markup: "1 failed, 5 passed"."""
     by_outcome = [(outcome, report.count(outcome)) for outcome in Outcome]
-    return _counts((outcome, count) for outcome, count in by_outcome if count) or "no test ran"
+    return counts((outcome, count) for outcome, count in by_outcome if count) or "no test ran"
 
 
-def _preview(data: bytes) -> Table:
-    """The first rows of comma-separated values."""
-    rows = list(islice(csv.reader(data.decode("utf-8", "replace").splitlines()), MAX_ROWS + 2))
-    table = Table(box=None, pad_edge=False)
-    for heading in rows[0] if rows else ():
-        table.add_column(_plain(heading[:CELL]), header_style="dim")
-    for row in rows[1 : MAX_ROWS + 1]:
-        table.add_row(*(_plain(cell[:CELL]) for cell in row[: len(rows[0])]))
-    if len(rows) > MAX_ROWS + 1:
-        table.add_row("...")
-    return table
-
-
-def _counts(counts: Iterable[tuple[Outcome, int]]) -> str:
-    ordered = sorted(counts, key=lambda pair: pair[0] not in FAILING)
-    return ", ".join(f"{count} {outcome}" for outcome, count in ordered)
+def _cost(usage: Usage) -> str:
+    calls = f"{usage.model_calls} model call{'s' * (usage.model_calls != 1)}"
+    return (
+        f"{calls}, {usage.prompt_tokens} + {usage.completion_tokens} tokens" if usage.model_calls else "no model asked"
+    )
 
 
 def _shorten(text: str, most: int = 12) -> str:
     lines = text.rstrip().splitlines()
     return "\n".join(lines if len(lines) <= most else [*lines[: most // 2], "...", *lines[-most // 2 :]])
-
-
-def _plain(text: str) -> str:
-    """Text that nothing in the terminal takes for markup or for a control sequence."""
-    return printable(text).replace("[", "\\[")

@@ -11,7 +11,7 @@ import hashlib
 import platform
 import time
 from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
@@ -19,13 +19,13 @@ from codeact import __version__
 from codeact.counterproof import MOST, QUICK, find_lies, make_failing
 from codeact.environments import choose_interpreter
 from codeact.evidence import Evidence
+from codeact.pool import Pool, open_view, order_for
 from codeact.proposal import tally
 from codeact.protected import protected
-from codeact.sandboxes import open_sandbox
-from codeact.sandboxes.base import Interpreter, Sandbox, SandboxSpec
+from codeact.sandboxes.base import Interpreter, Sandbox
 from codeact.settings import Settings
 from codeact.smells import smells_of_fix
-from codeact.snapshot import Snapshot, list_files, materialise, read_file, write_tree
+from codeact.snapshot import Snapshot, list_files, read_file, write_tree
 from codeact.targets import is_mended, test_files
 from codeact.testing import Selection, regressions, run_tests
 from codeact.trajectory import FileChange, Outcome, TestReport, TestResult
@@ -35,7 +35,7 @@ EVERYTHING = Selection()
 
 @dataclass(frozen=True)
 class Bench:
-    """What a proof is run with: settings, the interpreter, and the run that it belongs to.
+    """What a proof is run with: settings, the interpreter, the run that it belongs to, and where sandboxes wait.
 
     `repeats` tells for flaky targets how often in a row they must pass.
     """
@@ -44,6 +44,12 @@ class Bench:
     interpreter: Interpreter | None
     run: str
     repeats: Mapping[str, int] = field(default_factory=dict)
+    pool: Pool | None = None
+
+    def prepare(self, snapshot: Snapshot) -> None:
+        """Begin to start the sandbox that will be wanted next, on this snapshot or one like it."""
+        if self.pool:
+            self.pool.prepare(order_for(self.settings, self.interpreter), snapshot)
 
 
 async def prove(
@@ -118,7 +124,12 @@ async def _doubt(bench: Bench, proposed: Snapshot, targets: Sequence[TestResult]
 
 
 async def find_bench(
-    settings: Settings, run: str, on_progress: Callable[[str], None] = lambda _: None, *, data: bool = False
+    settings: Settings,
+    run: str,
+    on_progress: Callable[[str], None] = lambda _: None,
+    *,
+    data: bool = False,
+    pool: Pool | None = None,
 ) -> Bench:
     """The bench for a run: the workspace's own Python or one prepared for it, unless an image brings one.
 
@@ -127,29 +138,21 @@ async def find_bench(
         run: id of the run.
         on_progress: hears of an environment that has to be prepared first.
         data: libraries for data are wanted too, where the workspace has no environment of its own.
+        pool: where sandboxes may be ready.
     """
     if settings.sandbox.image:
-        return Bench(settings, None, run)
-    return Bench(settings, await asyncio.to_thread(choose_interpreter, settings, on_progress, data=data), run)
+        return Bench(settings, None, run, pool=pool)
+    interpreter = await asyncio.to_thread(choose_interpreter, settings, on_progress, data=data)
+    return Bench(settings, interpreter, run, pool=pool)
 
 
 @asynccontextmanager
 async def open_bench(bench: Bench, snapshot: Snapshot) -> AsyncIterator[Sandbox]:
     """A fresh sandbox with a view of a snapshot."""
-    settings = bench.settings
-    async with AsyncExitStack() as stack:
-        folder = await asyncio.to_thread(stack.enter_context, materialise(snapshot))
-        spec = SandboxSpec(
-            run=bench.run,
-            snapshot=folder,
-            workspace=settings.workspace,
-            interpreter=bench.interpreter,
-            limits=settings.sandbox.limits,
-            image=settings.sandbox.image,
-            runtime=settings.sandbox.runtime,
-            state=settings.state / "sandboxes",
-        )
-        yield await stack.enter_async_context(open_sandbox(spec, settings.sandbox.backend))
+    order = order_for(bench.settings, bench.interpreter)
+    opened = bench.pool.open(order, snapshot, bench.run) if bench.pool else open_view(order, snapshot, bench.run)
+    async with opened as sandbox:
+        yield sandbox
 
 
 async def run_suite(

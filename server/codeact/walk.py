@@ -12,7 +12,9 @@ from codeact.journal import Journal
 from codeact.models import open_model
 from codeact.models.base import Model, can_fill
 from codeact.models.replay import ReplayModel
+from codeact.pool import Pool
 from codeact.proposal import separate, unified_diff
+from codeact.sandboxes import check_settings
 from codeact.settings import Settings
 from codeact.snapshot import Snapshot, keep, open_snapshot, take_snapshot
 from codeact.trajectory import Artifact, Completion, Task, Usage
@@ -33,7 +35,8 @@ class Recording:
 class Walk:
     """One task on its way: its settings, its journal, its listener, its price.
 
-    `model` is whom to ask if that is not for the settings to say.
+    `model` is whom to ask if that is not for the settings to say; `pool` is where sandboxes may be ready; `note` goes
+    along with how it ends.
     """
 
     task: Task
@@ -42,9 +45,11 @@ class Walk:
     journal: Journal
     on_event: Listener
     model: Model | None = None
+    pool: Pool | None = None
     usage: Usage = Usage()
     steps: int = 0
     why: str = ""
+    note: str = ""
     unsolved: dict[str, str] = field(default_factory=dict)
     began: float = field(default_factory=time.monotonic)
 
@@ -78,6 +83,7 @@ class Walk:
             run=self.run,
             status=status,
             message=message,
+            note=self.note,
             diff=unified_diff(shown) if shown else "",
             answer=answer,
             artifacts=artifacts,
@@ -92,6 +98,7 @@ class Walk:
 
 async def freeze(walk: Walk, buffers: Mapping[str, str], recorded: Recording | None) -> Snapshot:
     """Take the snapshot of the task, or open the one that an earlier run was made on."""
+    check_settings(walk.settings)
     walk.say("taking a snapshot of the workspace")
     if recorded:
         snapshot = await asyncio.to_thread(open_snapshot, walk.settings, recorded.tree)

@@ -30,21 +30,38 @@ const CALM = {
   "git.openRepositoryInParentFolders": "never",
   "editor.minimap.enabled": false,
   "files.autoSave": "off",
+  "workbench.reduceMotion": "on",
+  "editor.cursorBlinking": "solid",
 };
+/** Milliseconds to wait for anything; slow machines want more. */
+export const PATIENCE = 1000 * Number(process.env.CODEACT_E2E_PATIENCE || 90);
 let shared: Promise<Browser> | undefined;
 
 export interface Options {
   /** The workspace's files. */
   files: Record<string, string>;
-  /** What the model says, answer by answer; a number is an HTTP status. */
-  script?: (string | number)[];
+  /** What the model says, answer by answer, the last again and again. */
+  script?: string[];
+  /** The only key that the model's endpoint takes. */
+  key?: string;
   settings?: Record<string, unknown>;
   /** Ask for trust, as VS Code does by default. */
   trust?: boolean;
   /** Variables of the editor and of the server. */
   environ?: Record<string, string>;
-  theme?: "light" | "dark";
+  theme?: Theme;
+  /** Folders of the workspace to open, if it is several of those in `files`. */
+  folders?: string[];
+  /** The server that the extension brings, in an environment that it makes, instead of this repository's. */
+  packed?: boolean;
+  /** Record all that happens: slow, so not for the first try. */
+  traced?: boolean;
+  /** Another extension too, which finds tests and offers a model. */
+  companion?: boolean;
 }
+
+type Theme = keyof typeof THEMES;
+const THEMES = { light: "Default Light Modern", dark: "Default Dark Modern", contrast: "Default High Contrast" };
 
 /** One editor on one workspace. Close it at the end. */
 export class Editor {
@@ -52,6 +69,7 @@ export class Editor {
   page!: Page;
   readonly folder = mkdtempSync(join(tmpdir(), "codeact-e2e-"));
   readonly workspace = join(this.folder, "shop");
+  private readonly settings: Record<string, unknown> = { ...CALM, "codeact.sandbox.backend": "bubblewrap" };
   private shots = 0;
 
   private readonly name: string;
@@ -77,23 +95,15 @@ export class Editor {
     git("init", "-q");
     git("add", "-A");
     git("commit", "-qm", "first");
-    const model = options.script
-      ? { "codeact.model.name": "scripted", "codeact.model.baseUrl": await this.serveModel(options.script) }
-      : {};
-    const settings = {
-      ...CALM,
-      "workbench.colorTheme": options.theme === "light" ? "Default Light Modern" : "Default Dark Modern",
-      "codeact.server.command": [join(TOP, ".venv", "bin", "codeact"), "lsp"],
-      "codeact.sandbox.backend": "bubblewrap",
-      ...model,
-      ...options.settings,
+    const model = options.script && {
+      "codeact.model.name": "scripted",
+      "codeact.model.baseUrl": await this.serveModel(options.script, options.key),
     };
+    const own = { "codeact.server.command": [join(TOP, ".venv", "bin", "codeact"), "lsp"] };
+    this.configure({ "workbench.colorTheme": THEMES[options.theme ?? "dark"], ...model });
+    this.configure({ ...(options.packed ? {} : own), ...options.settings });
     const data = join(this.folder, "data");
-    for (const scope of ["User", "Machine"]) {
-      mkdirSync(join(data, scope), { recursive: true });
-      writeFileSync(join(data, scope, "settings.json"), JSON.stringify(settings));
-    }
-    cpSync(await installed(), join(this.folder, "extensions"), { recursive: true });
+    cpSync(installed(options.companion), join(this.folder, "extensions"), { recursive: true });
     const port = await freePort();
     this.run(
       join(TOOLS, "node_modules", ".bin", "code-server"),
@@ -109,23 +119,50 @@ export class Editor {
         ...options.environ,
       },
     );
-    await until(async () => (await fetch(`http://127.0.0.1:${port}/healthz`)).ok, 30_000);
+    await until(async () => (await fetch(`http://127.0.0.1:${port}/healthz`)).ok);
     shared ??= chromium.launch({
       executablePath: process.env.CODEACT_E2E_CHROMIUM ?? "/usr/bin/chromium",
       args: CHROMIUM,
     });
-    const context = await (await shared).newContext({ viewport: { width: 1400, height: 900 } });
-    await context.tracing.start({ screenshots: true, snapshots: true });
+    const context = await (await shared).newContext({
+      viewport: { width: 1400, height: 900 },
+      reducedMotion: "reduce",
+    });
+    if (options.traced) await context.tracing.start({ screenshots: true, snapshots: true });
     this.page = await context.newPage();
-    await this.page.goto(`http://127.0.0.1:${port}/?folder=${this.workspace}`);
-    await this.page.locator(".monaco-workbench").waitFor({ timeout: 30_000 });
+    this.page.setDefaultTimeout(PATIENCE);
+    await this.page.goto(`http://127.0.0.1:${port}/?${this.place(options.folders)}`);
+    await this.ready();
   }
 
-  private async serveModel(script: (string | number)[]): Promise<string> {
-    const server = this.run(join(TOP, ".venv", "bin", "python"), [
-      join(TOP, "tests", "support", "openai_server.py"),
-      JSON.stringify(script),
-    ]);
+  /** The window is there, and so is what extensions add to it. */
+  async ready(): Promise<void> {
+    await this.page.locator(`.activitybar .action-label[aria-label^="CodeAct"]`).waitFor();
+  }
+
+  /** Settings of the user, beside those that are there; `undefined` takes one away. */
+  configure(settings: Record<string, unknown>): void {
+    Object.assign(this.settings, settings);
+    for (const scope of ["User", "Machine"]) {
+      mkdirSync(join(this.folder, "data", scope), { recursive: true });
+      writeFileSync(join(this.folder, "data", scope, "settings.json"), JSON.stringify(this.settings));
+    }
+  }
+
+  theme(theme: Theme): void {
+    this.configure({ "workbench.colorTheme": THEMES[theme] });
+  }
+
+  private place(folders: string[] | undefined): string {
+    if (!folders) return `folder=${this.workspace}`;
+    const file = join(this.folder, "several.code-workspace");
+    writeFileSync(file, JSON.stringify({ folders: folders.map((name) => ({ path: join(this.workspace, name) })) }));
+    return `workspace=${file}`;
+  }
+
+  private async serveModel(script: string[], key = ""): Promise<string> {
+    const program = join(TOP, "tests", "support", "openai_server.py");
+    const server = this.run(join(TOP, ".venv", "bin", "python"), [program, JSON.stringify(script), key]);
     return new Promise((resolve) => server.stdout?.once("data", (data) => resolve(String(data).trim())));
   }
 
@@ -146,7 +183,7 @@ export class Editor {
     const context = this.page?.context();
     if (failed && context) {
       await this.shot("failed").catch(() => undefined);
-      await context.tracing.stop({ path: join(OUTPUT, `${this.name}.trace.zip`) }).catch(() => undefined);
+      await context.tracing.stop({ path: join(OUTPUT, `${this.name}.trace.zip`) }).catch(() => undefined); // if traced
     }
     await context?.close().catch(() => undefined);
     for (const child of this.processes) {
@@ -182,6 +219,31 @@ export class Editor {
     await this.page.keyboard.press("Enter");
   }
 
+  /** Show one of the views at the left. */
+  async side(name: string): Promise<void> {
+    await this.page.locator(`.activitybar .action-label[aria-label^="${name}"]`).click();
+  }
+
+  /** Choose from the context menu of a row, a line, or whatever else. */
+  async menu(on: Locator, ...titles: string[]): Promise<void> {
+    await on.click({ button: "right" });
+    for (const title of titles) {
+      const item = this.page.locator(".monaco-menu .action-item", { hasText: title }).last();
+      await item.hover();
+      await item.click();
+    }
+  }
+
+  /** Choose a row of the list that a command shows. */
+  async pick(text: string | RegExp): Promise<void> {
+    await this.page.locator(".quick-input-list .monaco-list-row", { hasText: text }).first().click();
+  }
+
+  /** A row of a view at the left. */
+  row(text: string | RegExp): Locator {
+    return this.page.locator(".sidebar .monaco-list-row", { hasText: text }).first();
+  }
+
   async openFile(path: string): Promise<void> {
     await this.page.keyboard.press("Control+p");
     const input = this.page.locator(".quick-input-widget input.input");
@@ -195,6 +257,17 @@ export class Editor {
     await this.page.locator(".tab.active", { hasText: path.split("/").pop() }).waitFor();
   }
 
+  async focus(): Promise<void> {
+    await this.page.locator(".editor-group-container").first().locator(".view-lines").click();
+  }
+
+  /** Type at the end of the first editor. */
+  async type(text: string): Promise<void> {
+    await this.focus();
+    await this.page.keyboard.press("Control+End");
+    await this.page.keyboard.type(text);
+  }
+
   /** A notification with this text. */
   toast(text: string | RegExp): Locator {
     return this.page.locator(".notification-toast", { hasText: text });
@@ -202,13 +275,30 @@ export class Editor {
 
   async press(text: string | RegExp, button: string): Promise<void> {
     const toast = this.toast(text);
-    await toast.waitFor({ timeout: 60_000 });
+    await toast.waitFor();
     await toast.getByRole("button", { name: button, exact: true }).click();
   }
 
   /** The inside of the run view. */
   view(): FrameLocator {
     return this.page.frameLocator("iframe.webview.ready").frameLocator("iframe#active-frame");
+  }
+
+  /** Kill this editor's language server, and nobody else's. */
+  killServer(): void {
+    const children = new Map<number, number[]>();
+    const processes = readdirSync("/proc").filter((name) => /^\d+$/.test(name));
+    for (const name of processes) {
+      try {
+        const parent = Number(/\) \S+ (\d+)/.exec(readFileSync(`/proc/${name}/stat`, "utf8"))?.[1]);
+        children.set(parent, [...(children.get(parent) ?? []), Number(name)]);
+      } catch {} // it has ended meanwhile
+    }
+    const below = (process: number): number[] => [process, ...(children.get(process) ?? []).flatMap(below)];
+    const own = this.processes.flatMap((child) => below(child.pid ?? 0));
+    const servers = own.filter((id) => /codeact\0lsp/.test(readFileSync(`/proc/${id}/cmdline`, "utf8")));
+    if (servers.length === 0) throw new Error("There is no language server.");
+    for (const id of servers) process.kill(id, "SIGKILL");
   }
 
   /** Lines of the extension's log. */
@@ -229,7 +319,7 @@ export class Editor {
 }
 
 /** Try again until it is true. */
-export async function until(done: () => Promise<boolean> | boolean, timeout = 20_000): Promise<void> {
+export async function until(done: () => Promise<boolean> | boolean, timeout = PATIENCE): Promise<void> {
   const end = Date.now() + timeout;
   for (;;) {
     try {
@@ -246,27 +336,39 @@ export async function closeBrowser(): Promise<void> {
   await (await shared)?.close();
 }
 
-/** The extensions folder with the packed extension, installed once. */
-async function installed(): Promise<string> {
-  const folder = join(OUTPUT, "extensions");
+/** An extensions folder with the packed extension, and the companion if that is wanted; each is made once. */
+function installed(companion = false): string {
+  const folder = join(OUTPUT, companion ? "extensions-with-companion" : "extensions");
+  if (existsSync(join(folder, "extensions.json"))) return folder;
   const packed = readdirSync(join(TOP, "dist")).find((name) => name.endsWith(".vsix"));
   if (!packed) throw new Error("There is no .vsix. Run: make vsix");
-  if (!existsSync(join(folder, "extensions.json"))) {
-    const program = join(TOOLS, "node_modules", ".bin", "code-server");
-    const args = [
-      "--config",
-      "/dev/null",
-      "--extensions-dir",
-      folder,
-      "--install-extension",
-      join(TOP, "dist", packed),
-      "--force",
-    ];
-    const path = `${join(TOOLS, "node_modules", ".bin")}:${process.env.PATH}`;
-    const done = spawnSync(program, args, { env: { ...process.env, PATH: path }, encoding: "utf8" });
-    if (done.status !== 0) throw new Error(done.stderr + done.stdout);
-  }
+  const files = [join(TOP, "dist", packed)];
+  if (companion) files.push(packCompanion());
+  const more = files.flatMap((file) => ["--install-extension", file]);
+  call(
+    join(TOOLS, "node_modules", ".bin", "code-server"),
+    "--config",
+    "/dev/null",
+    "--extensions-dir",
+    folder,
+    ...more,
+  );
   return folder;
+}
+
+function packCompanion(): string {
+  const file = join(OUTPUT, "companion.vsix");
+  const vsce = join(TOP, "node_modules", ".bin", "vsce");
+  const options = ["--no-dependencies", "--allow-missing-repository", "--skip-license"];
+  call(vsce, "package", ...options, "--out", file);
+  return file;
+}
+
+function call(program: string, ...args: string[]): void {
+  const path = `${join(TOOLS, "node_modules", ".bin")}:${process.env.PATH}`;
+  const cwd = program.endsWith("vsce") ? join(HERE, "companion") : TOP;
+  const done = spawnSync(program, args, { cwd, env: { ...process.env, PATH: path }, encoding: "utf8" });
+  if (done.status !== 0) throw new Error(`${program} ${args.join(" ")}\n${done.stderr}${done.stdout}`);
 }
 
 function freePort(): Promise<number> {

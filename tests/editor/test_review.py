@@ -116,10 +116,13 @@ async def test_the_editors_own_model_is_asked(workspace: Path, editor: Start) ->
 
 
 async def test_without_an_announcement_the_editors_model_is_not_asked(workspace: Path, editor: Start) -> None:
-    """A client that says nothing of it is not sent requests it does not know."""
+    """A client that says nothing of it is not sent requests it does not know; what works without a model says so."""
     client = await editor(workspace, [], model="editor")
+    ended = await run_command(client, "codeact.fix")
+    assert ended["status"] == "verified"
+    assert ended["note"].startswith("No model was asked: The model `editor`")
     with pytest.raises(JsonRpcException, match="only inside an editor"):
-        await run_command(client, "codeact.fix")
+        await run_command(client, "codeact.ask", instruction="What is this?")
     assert client.asked == []
 
 

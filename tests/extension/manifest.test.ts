@@ -56,6 +56,11 @@ describe("the manifest", () => {
     for (const [, one, other] of read) expect(settings).toContain(`codeact.${one ?? other}`);
   });
 
+  test("menus show for files on other machines too, whose scheme the editor calls vscode-remote", () => {
+    const conditions = JSON.stringify(menus).match(/resourceScheme [^"&]*/g) ?? [];
+    for (const condition of conditions) expect(condition).toMatch(/codeact-review|vscode-remote/);
+  });
+
   test("pictures and pages that it names exist", () => {
     const named = JSON.stringify(manifest).matchAll(/"(media\/[^"]+)"/g);
     for (const [, path] of named) expect(existsSync(join(HOME, path ?? "")), path).toBe(true);

@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
-import { renderArtifact } from "../../vscode-extension/src/pure/artifacts";
+import { findArtifact, renderArtifact } from "../../vscode-extension/src/pure/artifacts";
+import { readDefinitions } from "../../vscode-extension/src/pure/definitions";
 import { base64Of, clip, escapeHtml, stripColours, textOf } from "../../vscode-extension/src/pure/escape";
 import { highlight } from "../../vscode-extension/src/pure/highlight";
 import { renderMarkdown } from "../../vscode-extension/src/pure/markdown";
@@ -89,6 +90,26 @@ describe("Markdown", () => {
   });
 });
 
+describe("actions that only define", () => {
+  test("are the new definitions of files", () => {
+    const code = `define('a.py', """\\\ndef f():\n    return 1\n""")\ndefine('b/c.py', '''\\\n"""Doc."""\n''')`;
+    expect(readDefinitions(code)).toEqual([
+      { path: "a.py", code: "def f():\n    return 1\n" },
+      { path: "b/c.py", code: '"""Doc."""\n' },
+    ]);
+    const html = renderEntry({ kind: "step", step: step({ action: { code, timeout: 1 } }) });
+    expect(text(html)).toContain("New in a.py");
+    expect(html).toContain('<span class="tok-keyword">def</span>');
+  });
+
+  test.each(["", "x = 1", `define('a.py', "x")`, `define('a.py', """\\\nx""")\nprint(1)`, `define('a.py', """\\\nx`])(
+    "%j is plain code",
+    (code) => {
+      expect(readDefinitions(code)).toBeUndefined();
+    },
+  );
+});
+
 describe("syntax colours", () => {
   const code = `@cache\ndef total(self, n: int = 0x1f) -> str:\n    """Doc # no comment."""\n    return f"a\\"{n}" + 'b'  # "why"\n`;
 
@@ -129,6 +150,16 @@ describe("artifacts", () => {
     const html = renderArtifact({ name: "big", media_type: "image/png", data: { sha256: "ab" } });
     expect(html).toContain('data-sha256="ab"');
     expect(html).toContain("Loading…");
+  });
+
+  test("the one to save is the last of its name and hash", () => {
+    const artifact = (name: string, data: object) => ({ name, media_type: "text/csv", data });
+    const made = [artifact("a", { text: "1" }), artifact("a", { text: "2" }), artifact("a", { sha256: "ab" })];
+    const events = [{ event: "step" as const, step: step({ observation: observation({ artifacts: made }) }) }];
+    expect(findArtifact(events, "a", "")?.data).toEqual({ text: "2" });
+    expect(findArtifact(events, "a", "ab")?.data).toEqual({ sha256: "ab" });
+    expect(findArtifact(events, "b", "")).toBeUndefined();
+    expect(renderArtifact(artifact('"b', { text: "1" }))).toContain('data-save="&quot;b"');
   });
 
   test("CSV with quotes, commas and line ends within quotes", () => {

@@ -35,13 +35,14 @@ describe("the events of a run", () => {
   test("become a title, facts, an activity, entries, and what the model is writing", () => {
     const model = events.reduce(reduce, EMPTY);
     expect(model.title).toBe("Fix test_x and 1 more");
-    expect(model.facts).toEqual(["m", "bubblewrap", "/ws"]);
+    expect(model.facts).toEqual(["ws", "m", "bubblewrap", "8 files at f719d26ec8"]);
+    expect(model.workspace).toBe("/ws");
     expect(model.activity).toBe("running the tests");
     expect(model.live).toBe("I think");
     expect(model.entries.map((entry) => entry.kind)).toEqual(["note", "tests"]);
     expect(model.entries[0]).toEqual({
       kind: "note",
-      text: "Snapshot f719d26ec8 · 8 files, without 1 that may hold secrets: .env",
+      text: "Left out of the snapshot, since it may hold secrets: .env",
     });
   });
 
@@ -75,6 +76,11 @@ describe("what the run view offers", () => {
     expect(labels(result("unverified", { diff: "-a" }))).toEqual(["Review", "Discard"]);
     expect(labels(result("answered", { answer: "42" }))).toEqual(["Ask a Follow-up…"]);
     expect(labels(result("failed"))).toEqual([]);
+  });
+
+  test("a fix that no model was asked for offers to choose one", () => {
+    const ended = result("verified", { diff: "-a", note: "No model was asked: none is here." });
+    expect(labels(ended)).toEqual(["Accept", "Review", "Discard", "Choose Model…"]);
   });
 
   test("messages of the page count only if they are known", () => {

@@ -130,6 +130,37 @@ def test_define_leaves_the_file_when_code_is_broken() -> None:
 
 
 @pytest.mark.parametrize(
+    ("old", "new", "code"),
+    [
+        ("def first(x):", "def first(x)", "def first(x):\n    return x"),
+        ("return x", "return (x", "def first(x):\n    return x"),
+        ("return 1", "return 1)", 'def total(self):\n    """Sum."""\n    return 1'),
+        (
+            "def total(self):",
+            "def total(self:",
+            'class Cart:\n    def total(self):\n        """Sum."""\n        return 1',
+        ),
+        ("class Cart:", "class Cart", 'class Cart:\n    def total(self):\n        """Sum."""\n        return 1'),
+    ],
+)
+def test_define_mends_a_file_that_does_not_parse(old: str, new: str, code: str) -> None:
+    """Definitions are found by their first line; those around them stay, also the rest of a class."""
+    rest = "\n    @property\n    def size(self):\n        return 0\n" if "class" not in old else ""
+    Path("shop/cart.py").write_text(SOURCE.replace(old, new) + rest)
+    helpers.define("shop/cart.py", code)
+    assert Path("shop/cart.py").read_text() == SOURCE + rest
+
+
+def test_a_file_that_does_not_parse_is_changed_for_the_better_only() -> None:
+    """What is not in it, and what leaves it broken, is refused."""
+    Path("shop/cart.py").write_text(SOURCE.replace("return x", "return (x"))
+    for code, error in (("def other():\n    pass", ValueError), ("def total(self):\n    return 2", SyntaxError)):
+        with pytest.raises(error):
+            helpers.define("shop/cart.py", code)
+    assert Path("shop/cart.py").read_text() == SOURCE.replace("return x", "return (x")
+
+
+@pytest.mark.parametrize(
     ("before", "after"),
     [
         (b"\xef\xbb\xbfdef f():\n    return 1\n", b"\xef\xbb\xbfdef f():\n    return 2\n"),

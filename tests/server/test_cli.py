@@ -46,6 +46,8 @@ def codeact(tmp_path: Path) -> Command:
         (["scripts", "nothing.py"], "There is no kept script nothing.py. There are: none."),
         (["fix", "--max-steps", "-1"], "expected a number of 0 or more"),
         (["fix", "--sandbox", "chroot"], "There is no sandbox named 'chroot'"),
+        (["fix", "--workspace", "/"], "A sandbox cannot show a workspace at /."),
+        (["ask", "what is this?", "--workspace", "/usr/lib"], "A sandbox cannot show a workspace at /usr/lib."),
         (["lsp", "--tcp", "nowhere"], "--tcp wants HOST:PORT"),
     ],
 )
@@ -55,6 +57,15 @@ def test_wrong_usage_says_what_and_exits_with_2(codeact: Command, arguments: lis
     assert done.returncode == 2
     assert (done.stdout + done.stderr).count(words) == 1, done
     assert "Traceback" not in done.stderr
+
+
+def test_ctrl_c_while_the_program_is_loaded(tmp_path: Path) -> None:
+    """It ends at once, with 130 and no traceback."""
+    (tmp_path / "rich").mkdir()
+    (tmp_path / "rich" / "__init__.py").write_text("import os, signal\nos.kill(os.getpid(), signal.SIGINT)\n")
+    environ = {**os.environ, "PYTHONPATH": str(tmp_path)}
+    done = subprocess.run([sys.executable, "-m", "codeact", "runs"], env=environ, capture_output=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (130, b"", b"")
 
 
 def test_no_runs_yet(codeact: Command) -> None:
@@ -87,9 +98,14 @@ def test_fix_apply_undo_with_json(codeact: Command, tmp_path: Path, scripted: Ca
     assert "verified" in codeact("show").stdout
     assert codeact("apply", result["run"][-4:]).returncode == 0
     assert (workspace / "calc.py").read_text() == MENDED
+    assert codeact("apply").stdout == "Nothing to apply: your files are as proposed already.\n"
     assert codeact("undo").returncode == 0
     assert (workspace / "calc.py").read_text() == BROKEN
-    assert codeact("discard").returncode == 0
+    for command in (["diff"], ["show"], ["apply"], ["undo"], ["runs"], ["doctor"], ["model", "list"], ["discard"]):
+        lines = [json.loads(line) for line in codeact(*command, "--json").stdout.splitlines()]
+        assert lines or command == ["discard"], command
+        if command in (["apply"], ["undo"]):
+            assert [line["paths"] for line in lines] == [["calc.py"]]
     assert "discarded" in codeact("runs").stdout
 
 

@@ -80,6 +80,23 @@ async def test_search_finds_what_the_model_does_not(workspace: Path, scripted: S
     assert "return a + b" in ended.diff
 
 
+@pytest.mark.parametrize(
+    "begin", [b"\xef\xbb\xbf", b"# coding: latin-1\nNAME = '\xfc\xe9'\n\n\n", "NAME = '\u00fc\u4e16'\n\n\n".encode()]
+)
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+async def test_any_encoding_is_searched_and_kept(workspace: Path, scripted: Start, begin: bytes, end: str) -> None:
+    """A byte order mark, a named encoding and Windows' line ends hinder no edit, and stay as they are."""
+    make_workspace(workspace, {"test_calc.py": TESTS + "\n\ndef test_more():\n    assert add(3, 4) == 7\n"})
+    (workspace / "calc.py").write_bytes(begin + BROKEN.replace("\n", end).encode())
+    settings = settings_for(workspace, scripted([]), budget={"ladder": ["edits"]})
+    ended = await run_task(FIX, settings)
+    assert ended.status == "verified", ended.message
+    assert ended.proposal
+    [patch] = ended.proposal.patches
+    assert patch.after
+    assert patch.after.content == begin + MENDED.replace("\n", end).encode()
+
+
 async def test_without_a_fix_the_truth_is_told(workspace: Path, scripted: Start) -> None:
     """Tests that contradict each other end in no proposal."""
     contradiction = TESTS + "\n\ndef test_other():\n    assert add(1, 2) == 4\n"
@@ -173,12 +190,72 @@ async def test_a_file_that_cannot_be_collected_is_a_target(workspace: Path, scri
     assert ended.evidence.targets == ("test_calc.py",)
 
 
+async def test_a_module_that_does_not_parse_is_mended(workspace: Path, scripted: Start) -> None:
+    """The file with the syntax error is shown, however deep it is imported, and a whole function mends it."""
+    make_workspace(
+        workspace,
+        {
+            "shop/__init__.py": "from shop.prices import total\n",
+            "shop/prices.py": "RATE = 3\n\n\ndef total(a, b)\n    return (a + b) * RATE\n",
+            "test_shop.py": "from shop import total\n\n\ndef test_total():\n    assert total(1, 2) == 9\n",
+        },
+    )
+    server = scripted([say("```python\ndef total(a, b):\n    return (a + b) * RATE\n```")])
+    ended = await run_task(FIX, settings_for(workspace, server))
+    assert ended.status == "verified", ended.message
+    assert "+def total(a, b):" in ended.diff
+    assert "return (a + b) * RATE" in server.requests[0]["messages"][-1]["content"]
+
+
+async def test_what_keeps_a_conftest_file_from_loading_is_mended(workspace: Path, scripted: Start) -> None:
+    """If the product's code is at fault, it is a target like a failing test; if the conftest file is, that is said."""
+    product = "LIMIT = LIMITT\n\n\ndef cut(a):\n    return a[:LIMIT]\n"
+    tests = "from calc import cut\n\n\ndef test_cut():\n    assert cut('abcd') == 'abc'\n"
+    make_workspace(workspace, {"calc.py": product, "conftest.py": "import calc\n", "test_calc.py": tests})
+    settings = settings_for(workspace, scripted([say("```python\nLIMIT = 3\n```")]))
+    ended = await run_task(FIX, settings)
+    assert ended.status == "verified", ended.message
+    assert ended.evidence
+    assert ended.evidence.targets == ("conftest.py",)
+    (workspace / "conftest.py").write_text("import calc\nraise RuntimeError('no database')\n")
+    (workspace / "calc.py").write_text(product.replace("LIMITT", "3"))
+    ended = await run_task(FIX, settings)
+    assert ended.status == "failed"
+    assert ended.message == "conftest.py cannot be imported, so no test can run: RuntimeError: no database"
+
+
 async def test_a_missing_package_is_named(workspace: Path) -> None:
     """A test run that fails for want of a package says which, and what to do."""
     make_workspace(workspace, {"test_x.py": "import surely_not_installed\n\n\ndef test_x():\n    pass\n"})
     report = await run_tests_once(settings_for(workspace))
     assert "no package surely_not_installed" in report.problem
     assert "--python" in report.problem
+
+
+async def test_no_model_is_asked_to_write_a_missing_package(workspace: Path) -> None:
+    """Where all that fails does so for want of a package, the run ends with that reason; other tests pass meanwhile."""
+    lacking = "import surely_not_installed\n\n\ndef test_x():\n    pass\n"
+    make_workspace(workspace, {"test_x.py": lacking, "test_y.py": "def test_y():\n    pass\n"})
+    ended = await run_task(FIX, settings_for(workspace))
+    assert ended.status == "failed"
+    assert "no package surely_not_installed" in ended.message
+    assert ended.usage.model_calls == 0
+
+
+async def test_a_project_in_src_that_is_not_installed_is_found(workspace: Path, scripted: Start) -> None:
+    """Without an environment of its own, a `src` layout is looked for modules in, as if it were installed."""
+    make_workspace(
+        workspace,
+        {
+            "src/shop/__init__.py": "",
+            "src/shop/calc.py": BROKEN,
+            "tests/test_calc.py": TESTS.replace("from calc", "from shop.calc"),
+        },
+    )
+    ended = await run_task(FIX, settings_for(workspace, scripted([say(ANSWER)])))
+    assert ended.status == "verified", ended.message
+    assert ended.evidence
+    assert ended.evidence.environment["PYTHONPATH"] == "src"
 
 
 async def test_cancelling_ends_the_run_and_its_sandbox(workspace: Path) -> None:

@@ -16,6 +16,7 @@ from codeact.snapshot import (
     materialise,
     open_snapshot,
     prune,
+    prune_weekly,
     read_file,
     release,
     take_snapshot,
@@ -180,6 +181,21 @@ def test_old_snapshots_are_forgotten_unless_a_run_keeps_them(tmp_path: Path, wor
     with pytest.raises(SnapshotError):
         open_snapshot(settings, two.tree)
     assert take_snapshot(settings).tree == four.tree
+
+
+def test_pruning_comes_by_itself_once_a_week(tmp_path: Path, workspace: Path) -> None:
+    """Not at the first run, nor before a week is over."""
+    settings = make_settings(tmp_path, workspace)
+    write(workspace, {"a.py": "one\n"})
+    with materialise(snapshot := take_snapshot(settings)):
+        pass
+    grow_old(snapshot)
+    for age, left in ((0, True), (6, True), (8, False)):
+        prune_weekly(settings)
+        then = time.time() - age * 24 * 3600
+        os.utime(settings.state / "pruned", (then, then))
+        prune_weekly(settings)
+        assert any(snapshot.mirrors.glob("slot-*")) == left
 
 
 def test_a_store_in_use_is_not_pruned_and_one_without_workspace_goes(tmp_path: Path, workspace: Path) -> None:

@@ -6,8 +6,8 @@
 Each chat request takes the next entry of the script (the last one again and again when `repeat` is set); a plain string
 is a reply. `requests` holds the bodies of the chat requests, `headers` what they came with.
 
-As a program, `openai_server.py SCRIPT`, it follows a JSON list of texts and, as numbers, of HTTP statuses; it prints its
-address and runs until its input ends.
+As a program, `openai_server.py SCRIPT [KEY]`, it follows a JSON list of texts, for those who have the key if there is one;
+it prints its address and runs until its input ends.
 """
 
 import json
@@ -279,8 +279,9 @@ def _split(text: str, size: int = 8) -> list[str]:
 
 def main() -> None:
     """Serve a script from the command line."""
-    script = [Fault(entry) if isinstance(entry, int) else say(entry, delay=0.02) for entry in json.loads(sys.argv[1])]
-    with ScriptedOpenAI(script, repeat=True) as server:
+    script = [say(entry, delay=0.02) for entry in json.loads(sys.argv[1])]
+    key = sys.argv[2] if len(sys.argv) > 2 else ""
+    with ScriptedOpenAI(script, repeat=True, key=key or None) as server:
         sys.stdout.write(server.base_url + "\n")
         sys.stdout.flush()
         sys.stdin.read()

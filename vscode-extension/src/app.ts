@@ -33,7 +33,7 @@ export class App implements vscode.Disposable {
     this.decisions = new Decisions(this.server, this.reviewer);
     this.runner = new Runner(this.server, this.store, {
       begun: (run) => this.showBegun(run),
-      ended: (result, kind) => void tellOutcome(result, kind),
+      ended: (result, kind) => void tellOutcome(result, kind, this.view.isVisible(result.run)),
     });
     this.connect();
   }

@@ -2,6 +2,7 @@
 import * as vscode from "vscode";
 import { App } from "./app";
 import { registerParticipant } from "./chat/participant";
+import { welcomeToExample } from "./commands/example";
 import { registerCommands } from "./commands/register";
 import { isSetUp } from "./server/launch";
 import { KEY } from "./server/options";
@@ -16,12 +17,16 @@ export function activate(context: vscode.ExtensionContext): void {
   const participant = registerParticipant(app.runner, app.store, icon);
   context.subscriptions.push(log, app, status, ...(participant ? [participant] : []), ...registerCommands(app));
   context.subscriptions.push(
-    vscode.workspace.onDidGrantWorkspaceTrust(() => void startIfSetUp(app)),
+    vscode.workspace.onDidGrantWorkspaceTrust(() => void begin(app)),
     vscode.workspace.onDidChangeConfiguration((change) => void reloadIfConcerned(app, change)),
     context.secrets.onDidChange(({ key }) => void (key === KEY && reload(app))),
   );
-  void startIfSetUp(app);
+  void begin(app);
   log.info(`activated in ${Math.round(performance.now() - began)} ms`);
+}
+
+async function begin(app: App): Promise<void> {
+  await Promise.all([startIfSetUp(app), welcomeToExample(app.context)]);
 }
 
 /** A start that costs nothing to wait for; making the environment waits for the first command. */

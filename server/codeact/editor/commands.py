@@ -222,6 +222,7 @@ async def _run(ls: Session, uri: str, task: Task) -> Any:  # noqa: ANN401
             buffers=ls.buffers(settings.workspace),
             on_event=tell_and_publish,
             model=model_of_editor(ls, settings),
+            pool=ls.pool,
         )
 
     return await ls.follow(TITLES[task.kind], work)

@@ -11,10 +11,12 @@ from pygls.exceptions import JsonRpcException
 
 from codeact.editor import history
 from codeact.editor.convert import SOURCE, find_test, fix_command, to_path
+from codeact.editor.readiness import get_ready
 from codeact.editor.session import REQUEST_FAILED, Session, server
 from codeact.errors import CodeActError
 from codeact.sandboxes import sweep
 from codeact.settings import load_settings
+from codeact.snapshot import prune_weekly
 
 SCHEME = "codeact-proposal"
 
@@ -33,21 +35,25 @@ def on_initialize(ls: Session, params: types.InitializeParams) -> None:
 
 @server.feature(types.INITIALIZED)
 async def on_initialized(ls: Session, _: types.InitializedParams) -> None:
-    """Clean up after servers that were killed, and say so if the settings are wrong."""
+    """Clean up after servers that were killed and runs long ago, and say so if the settings are wrong."""
     try:
-        await asyncio.to_thread(sweep, ls.settings_for())
+        settings = ls.settings_for()
+        await asyncio.to_thread(sweep, settings)
+        await asyncio.to_thread(prune_weekly, settings)
     except CodeActError as error:
         ls.window_show_message(types.ShowMessageParams(types.MessageType.Warning, f"CodeAct: {error}"))
+    await get_ready(ls)
 
 
 @server.feature(types.SHUTDOWN)
 async def on_shutdown(ls: Session, *_: Any) -> None:  # noqa: ANN401 - pygls passes None
-    """End all runs."""
-    tasks = list(ls.runs.values())
+    """End all runs, and what waits for the next one."""
+    tasks = [*ls.runs.values(), *ls.looks.values()]
     for task in tasks:
         task.cancel()
     if tasks:
         await asyncio.wait(tasks, timeout=5)
+    await ls.pool.close()
 
 
 @server.feature(types.TEXT_DOCUMENT_CODE_LENS)

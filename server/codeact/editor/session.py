@@ -20,6 +20,7 @@ from codeact.editor.convert import BOM, to_diagnostics, to_path, to_uri
 from codeact.errors import CodeActError, SettingsError
 from codeact.events import Event, Progress, RunStarted, StepTaken
 from codeact.evidence import Evidence
+from codeact.pool import Pool
 from codeact.settings import Settings, load_settings
 from codeact.trajectory import FileState, TestReport
 from codeact.wire import to_json
@@ -39,6 +40,8 @@ class Session(LanguageServer):
         runs: what goes on, by run id.
         reports: what the tests last said, by workspace.
         checked: what was proven of a part of a proposal, by run and chosen hunks.
+        pool: the sandboxes that are ready for the next run.
+        looks: who waits for changes of a workspace's files to stop.
     """
 
     protocol: CancellingProtocol
@@ -57,6 +60,8 @@ class Session(LanguageServer):
         self.runs: dict[str, asyncio.Task[Any]] = {}
         self.reports: dict[Path, TestReport] = {}
         self.checked: dict[tuple[str, tuple[str, ...]], Evidence] = {}
+        self.pool = Pool()
+        self.looks: dict[Path, asyncio.Future[None]] = {}
 
     def settings_for(self, uri: str = "") -> Settings:
         """The settings for the workspace folder that a file is in; without a file, for the only folder.

@@ -46,7 +46,10 @@ async def open_model(
         if kind == "replay":
             raise ModelUnavailable("A recorded run is walked again by: codeact replay RUN")
         if kind == "editor":
-            raise ModelUnavailable("The model `editor` is the editor's own: it can be asked only inside an editor.")
+            raise ModelUnavailable(
+                "The model `editor` is the editor's own: it can be asked only inside an editor that offers its "
+                "models to CodeAct. Name another one: `model.name` in the settings, or --model."
+            )
         elif kind == "local":
             yield await _open_local(stack, settings, name, on_progress)
         elif kind == "auto":

@@ -7,6 +7,7 @@ behind, and an editor that asks again and again does not load the model each tim
 
 import asyncio
 import atexit
+import importlib
 import importlib.util
 import json
 import os
@@ -24,10 +25,8 @@ from codeact.models.base import Listener
 from codeact.models.cores import count_cores
 from codeact.models.daemons import poll_daemon, reap_daemons, start_daemon
 from codeact.models.embedded import EmbeddedModel, find_embedded
-from codeact.models.gaps import fill_gap, weigh_text
 from codeact.models.leases import drop_lock, is_locked, take_lock
 from codeact.models.local_server import ADDRESS, ALIVE, LEASES, LOG, TAKEN
-from codeact.models.openai import OpenAIModel
 from codeact.models.pull import model_path
 from codeact.settings import ModelSettings, Secret, Settings
 from codeact.trajectory import Completion, Gap, Message, Sampling
@@ -84,18 +83,23 @@ class LocalModel:
         """Ask for answers to a conversation; see `Model`."""
 
         async def ask(settings: ModelSettings) -> Completion:
-            async with OpenAIModel(self._plan.model.name, settings, context=self.context) as model:
-                return await model.sample(messages, sampling, on_text)
+            # Half a second, in which others want to be answered; and often no model is asked at all.
+            openai = await asyncio.to_thread(importlib.import_module, "codeact.models.openai")
+            async with openai.OpenAIModel(self._plan.model.name, settings, context=self.context) as model:
+                completion: Completion = await model.sample(messages, sampling, on_text)
+                return completion
 
         return await self._ask(ask)
 
     async def fill(self, gap: Gap, sampling: Sampling) -> Completion:
         """Ask what belongs into a gap; see `Filler`."""
-        return await self._ask(lambda settings: fill_gap(settings, self._plan.model, gap, sampling))
+        gaps = await asyncio.to_thread(importlib.import_module, "codeact.models.gaps")
+        return await self._ask(lambda settings: gaps.fill_gap(settings, self._plan.model, gap, sampling))
 
     async def weigh(self, gap: Gap, text: str) -> Completion:
         """Ask how likely a text is in a gap; see `Filler`."""
-        return await self._ask(lambda settings: weigh_text(settings, self._plan.model, gap, text))
+        gaps = await asyncio.to_thread(importlib.import_module, "codeact.models.gaps")
+        return await self._ask(lambda settings: gaps.weigh_text(settings, self._plan.model, gap, text))
 
     async def _ask(self, ask: Callable[[ModelSettings], Awaitable[Completion]]) -> Completion:
         try:

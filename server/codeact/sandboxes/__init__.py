@@ -14,7 +14,16 @@ from codeact.sandboxes.diagnosis import Advice
 from codeact.sandboxes.interpreter import describe_interpreter, find_interpreter, find_own
 from codeact.settings import Settings
 
-__all__ = ["BackendStatus", "describe_interpreter", "find_interpreter", "find_own", "open_sandbox", "probe", "sweep"]
+__all__ = [
+    "BackendStatus",
+    "check_settings",
+    "describe_interpreter",
+    "find_interpreter",
+    "find_own",
+    "open_sandbox",
+    "probe",
+    "sweep",
+]
 
 BACKENDS = ("auto", "docker", "bubblewrap")
 
@@ -29,6 +38,17 @@ class BackendStatus:
     remedy: str = ""
 
 
+def check_settings(settings: Settings) -> None:
+    """Find out before anything is done whether no sandbox can be opened with these settings.
+
+    Raises:
+        SandboxUnavailable: the workspace is a folder that a sandbox cannot show.
+        SettingsError: there is no such backend.
+    """
+    _check_backend(settings.sandbox.backend)
+    layout.check_workspace(settings.workspace)
+
+
 def open_sandbox(spec: SandboxSpec, backend: str) -> AbstractAsyncContextManager[Sandbox]:
     """Start a sandbox of a backend; `auto` is Docker where an engine answers, and else bubblewrap.
 
@@ -36,8 +56,7 @@ def open_sandbox(spec: SandboxSpec, backend: str) -> AbstractAsyncContextManager
         SandboxUnavailable: the backend does not work here, or none does.
         SettingsError: there is no such backend.
     """
-    if backend not in BACKENDS:
-        raise SettingsError(f"There is no sandbox named {backend!r}. There are: {', '.join(BACKENDS)}.")
+    _check_backend(backend)
     if backend == "docker" or (backend == "auto" and (spec.image or spec.runtime or _docker_serves(spec))):
         if reason := engine.trouble():
             raise SandboxUnavailable(f"{reason} Or use the other sandbox: --sandbox bubblewrap")
@@ -65,7 +84,9 @@ def _probe_docker(settings: Settings) -> Iterator[BackendStatus]:
 
 def _probe_bubblewrap() -> Iterator[BackendStatus]:
     reason, blocked = bubblewrap.probe(), diagnosis.blocked_namespaces()
-    remedy = blocked[1] if blocked and shutil.which("bwrap") else bubblewrap.REMEDY
+    remedy = (
+        blocked[1] if blocked and shutil.which("bwrap") else (bubblewrap.REMEDY if reason == bubblewrap.MISSING else "")
+    )
     yield BackendStatus("sandbox bubblewrap", not reason, reason or "works", remedy)
     if not reason or blocked:
         yield from map(_status, diagnosis.of_kernel())
@@ -89,6 +110,11 @@ def sweep(settings: Settings) -> None:
 def _docker_serves(spec: SandboxSpec) -> bool:
     """Whether Docker can make this sandbox without an image."""
     return not _docker_trouble() and _docker().shares_files(spec)
+
+
+def _check_backend(backend: str) -> None:
+    if backend not in BACKENDS:
+        raise SettingsError(f"There is no sandbox named {backend!r}. There are: {', '.join(BACKENDS)}.")
 
 
 def _docker_trouble() -> str:

@@ -21,11 +21,13 @@ class Interpreter:
         version: (major, minor).
         folders: host folders to show: its prefix, its base prefix, the folders that its `.pth` files name outside
             the workspace.
+        sources: folders of the workspace to look for modules in, since they hold a project that is not installed.
     """
 
     executable: Path
     version: tuple[int, int]
     folders: tuple[Path, ...]
+    sources: tuple[Path, ...] = ()
 
 
 def sandbox_user() -> tuple[int, int]:
@@ -141,7 +143,14 @@ class Sandbox(Protocol):
         ...
 
     async def preload(self) -> None:
-        """Begin to load, beside what runs, what warm programs are forked from."""
+        """Begin to load, beside what runs, what actions need and what warm programs are forked from."""
+        ...
+
+    async def attach(self, files: Mapping[str, FileState | None]) -> None:
+        """Make the snapshot another one, which has these files; None for those that it has not.
+
+        For a sandbox that was started before its snapshot was taken, and in which nothing has run.
+        """
         ...
 
     async def write(self, files: Mapping[str, FileState | None]) -> None:

@@ -7,6 +7,7 @@ that only this sandbox has, so that nothing needs unmounting, whatever ends it.
 import asyncio
 import contextlib
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -19,10 +20,16 @@ from codeact.errors import SandboxDied, SandboxUnavailable
 from codeact.sandboxes import cgroups, layout
 from codeact.sandboxes.base import Sandbox, SandboxSpec, sandbox_user
 from codeact.sandboxes.channel import MAX_LINE, Channel
+from codeact.sandboxes.turns import in_turn
 
 START_SECONDS = 30.0
 END_SECONDS = 5.0
 INODES = 200_000
+MISSING = "bwrap is not installed"
+FORBIDDEN = (
+    "This machine does not let its users make namespaces, which the sandbox is made of. As root, whichever of these it "
+    "knows: sysctl -w kernel.unprivileged_userns_clone=1 kernel.apparmor_restrict_unprivileged_userns=0"
+)
 REMEDY = "Install it, for instance: apt-get install bubblewrap"
 
 # $1: mount point, $2 and $3: options of the tmpfs for view and scratch, $4: owner of the view, $5: options of the
@@ -45,12 +52,13 @@ class BubblewrapSandbox:
 
     name = "bubblewrap"
 
-    def __init__(self, channel: Channel, python: str, environment: Mapping[str, str]) -> None:
+    def __init__(self, channel: Channel, spec: SandboxSpec, python: str, environment: Mapping[str, str]) -> None:
         self.python = python
         self.environment = environment
         self.execute = channel.execute
-        self.spawn = channel.spawn
+        self.spawn = in_turn(channel.spawn, spec.state.with_name("turns"))
         self.preload = partial(channel.preload, python)
+        self.attach = channel.attach
         self.write = channel.write
         self.changes = channel.changes
         self.restore = channel.restore
@@ -72,7 +80,7 @@ async def open_bubblewrap(spec: SandboxSpec) -> AsyncIterator[Sandbox]:
             channel = _connect(process)
             ready = await channel.greet(START_SECONDS)
             facts = layout.describe("bubblewrap", spec, ready)
-            yield BubblewrapSandbox(channel, str(spec.interpreter.executable), facts)
+            yield BubblewrapSandbox(channel, spec, str(spec.interpreter.executable), facts)
         finally:
             await _end(process)
 
@@ -80,13 +88,24 @@ async def open_bubblewrap(spec: SandboxSpec) -> AsyncIterator[Sandbox]:
 def probe() -> str:
     """Why bubblewrap cannot be used here; empty if it can."""
     if shutil.which("bwrap") is None:
-        return "bwrap is not installed"
-    trial = ["bwrap", "--unshare-all", "--ro-bind", "/", "/", "true"]
-    try:
-        done = subprocess.run(trial, capture_output=True, timeout=10, check=False)
-    except (OSError, subprocess.SubprocessError) as error:
-        return str(error)
-    return done.stderr.decode("utf-8", "replace").strip() if done.returncode else ""
+        return MISSING
+    for trial in ([*_unshare(), "true"], ["bwrap", "--unshare-all", "--ro-bind", "/", "/", "true"]):
+        try:
+            done = subprocess.run(trial, capture_output=True, timeout=10, check=False)
+        except (OSError, subprocess.SubprocessError) as error:
+            return str(error)
+        if done.returncode:
+            return _explain(done.stderr.decode("utf-8", "replace").strip())
+    return ""
+
+
+def _explain(said: str) -> str:
+    """What `unshare` or `bwrap` said, with what to do about it where that is known."""
+    if "root filesystem propagation" in said:
+        return f"{said}. In a chroot, its top folder must be a mount point: mount --bind DIR DIR, then chroot DIR"
+    if os.getuid() and re.search(r"unshare failed|uid.?map|namespace|new mount", said):
+        return f"{said}. {FORBIDDEN}"
+    return said
 
 
 async def _start(spec: SandboxSpec, base: Path, groups: Sequence[Path]) -> asyncio.subprocess.Process:
@@ -122,13 +141,18 @@ def _command(spec: SandboxSpec, base: Path, groups: Sequence[Path], files: Mappi
     size = f"size={spec.limits.view_bytes},nr_inodes={INODES},mode=0755"
     scratch = f"size={spec.limits.scratch_bytes},nr_inodes={INODES},mode=1777,nosuid,nodev"
     overlay = f"lowerdir={_escape(spec.snapshot)},upperdir={_escape(base)}/upper,workdir={_escape(base)}/work"
+    overlay += ",redirect_dir=off"  # so that each folder with a change in it is in the upper layer
     owner = ":".join(map(str, sandbox_user() if is_root else (0, 0)))
-    unshare = ["unshare", "--mount", "--propagation", "private"]
     if not is_root:
-        unshare += ["--user", "--map-root-user"]
         overlay += ",userxattr"
     shell = ["sh", "-c", MOUNT, "codeact", str(base), size, scratch, owner, overlay, " ".join(map(str, groups))]
-    return [*unshare, *shell, *_bwrap(spec, base, files, is_root=is_root)]
+    return [*_unshare(), *shell, *_bwrap(spec, base, files, is_root=is_root)]
+
+
+def _unshare() -> list[str]:
+    """What gives a program mounts of its own, which nobody else sees."""
+    alone = ["unshare", "--mount", "--propagation", "private"]
+    return alone if os.getuid() == 0 else [*alone, "--user", "--map-root-user"]
 
 
 def _bwrap(spec: SandboxSpec, base: Path, files: Mapping[str, int], *, is_root: bool) -> list[str]:
@@ -145,7 +169,7 @@ def _bwrap(spec: SandboxSpec, base: Path, files: Mapping[str, int], *, is_root: 
     arguments += ["--proc", "/proc", "--dev", "/dev"]
     arguments += ["--bind", str(base / "tmp"), "/tmp", "--bind", str(base / "shm"), "/dev/shm"]  # noqa: S108 - its own
     mounts = [("--ro-bind", host, inside) for host, inside in layout.read_only(spec)]
-    mounts += [("--bind", base / "view", str(spec.workspace))]
+    mounts += [("--ro-bind", base / "upper", layout.UPPER), ("--bind", base / "view", str(spec.workspace))]
     for parent in dict.fromkeys(parent for _, _, inside in mounts for parent in reversed(Path(inside).parents[:-1])):
         arguments += ["--perms", "0755", "--dir", str(parent)]  # by itself bwrap would make them for root only
     mounts += [("--ro-bind", folder, str(folder)) for folder in layout.on_top(spec)]
@@ -157,7 +181,8 @@ def _bwrap(spec: SandboxSpec, base: Path, files: Mapping[str, int], *, is_root: 
     for name, value in layout.environment(spec.interpreter).items():
         arguments += ["--setenv", name, value]
     arguments += ["--chdir", str(spec.workspace), "--remount-ro", "/dev", "--remount-ro", "/", "--"]
-    return [*arguments, str(spec.interpreter.executable), "-I", "-S", "-B", layout.WORKER, layout.worker_config(spec)]
+    program = [str(spec.interpreter.executable), "-I", "-S", "-B", layout.WORKER]
+    return [*arguments, *program, layout.worker_config(spec, layer=layout.UPPER)]
 
 
 def _connect(process: asyncio.subprocess.Process) -> Channel:
@@ -174,7 +199,7 @@ def _connect(process: asyncio.subprocess.Process) -> Channel:
     async def why() -> str:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(1):
-                return (await stderr.read(4096)).decode("utf-8", "replace").strip()
+                return _explain((await stderr.read(4096)).decode("utf-8", "replace").strip())
         return ""
 
     return Channel(stdout, send, why)

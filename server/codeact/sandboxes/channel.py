@@ -97,6 +97,10 @@ class Channel:
         """Have the Worker begin to load what warm programs are forked from."""
         await self._ask({"op": "preload", "python": python}, GRACE)
 
+    async def attach(self, files: Mapping[str, FileState | None]) -> None:
+        """See Sandbox."""
+        await self._ask({"op": "attach", "files": {path: _pack(state) for path, state in files.items()}}, GRACE)
+
     async def write(self, files: Mapping[str, FileState | None]) -> None:
         """See Sandbox."""
         if files:

@@ -33,6 +33,7 @@ from codeact.sandboxes.diagnosis import Advice
 from codeact.sandboxes.engine_facts import EngineFacts, read_facts
 from codeact.sandboxes.sharing import LABEL, OWNER
 from codeact.sandboxes.tunnel import open_tunnel
+from codeact.sandboxes.turns import in_turn
 from codeact.settings import Settings
 
 START_SECONDS = 30.0
@@ -46,12 +47,13 @@ class DockerSandbox:
 
     name = "docker"
 
-    def __init__(self, channel: Channel, python: str, environment: Mapping[str, str]) -> None:
+    def __init__(self, channel: Channel, spec: SandboxSpec, python: str, environment: Mapping[str, str]) -> None:
         self.python = python
         self.environment = environment
         self.execute = channel.execute
-        self.spawn = channel.spawn
+        self.spawn = in_turn(channel.spawn, spec.state.with_name("turns"))
         self.preload = partial(channel.preload, python)
+        self.attach = channel.attach
         self.write = channel.write
         self.changes = channel.changes
         self.restore = channel.restore
@@ -80,7 +82,7 @@ async def open_docker(spec: SandboxSpec) -> AsyncIterator[Sandbox]:
             channel = Channel(streams.reader, streams.send, streams.why)
             ready = await _greet(channel, spec)
             facts = layout.describe("docker", spec, ready)
-            yield DockerSandbox(channel, _python(spec), facts)
+            yield DockerSandbox(channel, spec, _python(spec), facts)
         finally:
             if streams:
                 await streams.close()
@@ -129,7 +131,7 @@ def probe() -> str:
 
 
 def sweep() -> None:
-    """Remove containers and volumes of servers that are gone. Most went with the connection, unless the engine stopped."""
+    """Remove containers and volumes of servers that are gone: those that an engine kept which was stopped itself."""
     try:
         client = connect()
         with translated("list containers"):
@@ -275,6 +277,7 @@ def _walls(spec: SandboxSpec) -> dict[str, Any]:
 def _mounts(spec: SandboxSpec, layers: Path) -> list[Mount]:
     options = (
         f"lowerdir={_escape(spec.snapshot)},upperdir={_escape(layers / 'upper')},workdir={_escape(layers / 'work')}"
+        ",redirect_dir=off"
     )
     overlay = DriverConfig("local", {"type": "overlay", "device": "overlay", "o": options})
     bound = [] if spec.image else [(Path("/usr"), "/usr")]

@@ -139,7 +139,19 @@ def _interpreter(executable: Path, facts: dict[str, Any], workspace: Path) -> In
             f"The interpreter {real} lives in a folder that holds your home folder, which a sandbox must not show. "
             "Make a .venv in the workspace, or name another one: --python PATH"
         )
-    return Interpreter(executable=real, version=(facts["version"][0], facts["version"][1]), folders=folders)
+    version = (facts["version"][0], facts["version"][1])
+    return Interpreter(executable=real, version=version, folders=folders, sources=_sources(facts, workspace))
+
+
+def _sources(facts: dict[str, Any], workspace: Path) -> tuple[Path, ...]:
+    """The workspace's `src` folder if it holds packages that the interpreter does not have, installed or editable."""
+    source = workspace / "src"
+    packages = {file.parent.name for file in source.glob("*/__init__.py")} | {file.stem for file in source.glob("*.py")}
+    places = [Path(path) for path in facts["paths"]]
+    if not packages or source in places or (source / "__init__.py").exists():
+        return ()
+    known = any((place / name).exists() or (place / f"{name}.py").exists() for place in places for name in packages)
+    return () if known else (source,)
 
 
 def _without_shim(executable: Path, facts: dict[str, Any]) -> Path:

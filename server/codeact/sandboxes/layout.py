@@ -40,7 +40,10 @@ def check_workspace(workspace: Path) -> None:
         SandboxUnavailable: it is a folder that the sandbox itself needs.
     """
     if len(workspace.parts) == 1 or any(workspace == Path(path) or Path(path) in workspace.parents for path in TAKEN):
-        raise SandboxUnavailable(f"A sandbox cannot show a workspace at {workspace}. Move it below your home folder.")
+        raise SandboxUnavailable(
+            f"A sandbox cannot show a workspace at {workspace}. Go to your repository, or name it: --workspace DIR. "
+            "If this is it, move it below your home folder."
+        )
 
 
 def library() -> Path:
@@ -86,6 +89,7 @@ def environment(interpreter: Interpreter | None) -> dict[str, str]:
         "USER": "user",
     }
     if interpreter:
+        variables["PYTHONPATH"] = ":".join([LIB, *map(str, interpreter.sources)])
         folder = interpreter.executable.parent
         variables["PATH"] = f"{folder}:{path}"
         if (folder.parent / "pyvenv.cfg").exists():
@@ -93,8 +97,14 @@ def environment(interpreter: Interpreter | None) -> dict[str, str]:
     return variables
 
 
-def worker_config(spec: SandboxSpec, upper: str = "") -> str:
-    """What the Worker is told at its start, as JSON; `upper` is where it sees an upper layer that it must bound."""
+def worker_config(spec: SandboxSpec, upper: str = "", *, layer: str = "") -> str:
+    """What the Worker is told at its start, as JSON.
+
+    Args:
+        spec: what is opened.
+        upper: where it sees the view's upper layer, if it must bound what is written there.
+        layer: where it sees the upper layer, if that is bounded already.
+    """
     uid, gid = sandbox_user()
     excluded = [str(PurePosixPath(folder).relative_to(spec.workspace)) for folder in on_top(spec)]
     return json.dumps(
@@ -103,6 +113,7 @@ def worker_config(spec: SandboxSpec, upper: str = "") -> str:
             "snapshot": SNAPSHOT,
             "excluded": excluded,
             "upper": upper,
+            "layer": layer or upper,
             "uid": uid if os.getuid() == 0 else 0,
             "gid": gid,
             "limits": asdict(spec.limits),
@@ -114,10 +125,12 @@ def describe(name: str, spec: SandboxSpec, ready: Mapping[str, Any]) -> dict[str
     """Facts about a sandbox for the evidence; `ready` is the Worker's greeting."""
     limits = spec.limits
     missing = {"missing walls": str(ready["note"])[:400]} if ready.get("note") else {}
+    sources = spec.interpreter.sources if spec.interpreter else ()
     return {
         **missing,
         "sandbox": name,
         "python": str(ready.get("python", "")),
+        **({"PYTHONPATH": ":".join(path.name for path in sources)} if sources else {}),
         "image": spec.image or "this machine's",
         "limits": f"{limits.memory_bytes >> 20} MiB, {limits.cpus:g} CPUs, {limits.processes} processes",
     }

@@ -8,20 +8,33 @@ before it, `prune` forgets. `store`, `command`, `index`, `blobs` and `repository
 below. Nothing here writes into a workspace.
 """
 
-from codeact.snapshot.frozen import Snapshot, keep, list_files, open_snapshot, read_file, release, write_tree
+from codeact.snapshot.frozen import (
+    Snapshot,
+    difference,
+    has_snapshots,
+    keep,
+    list_files,
+    open_snapshot,
+    read_file,
+    release,
+    write_tree,
+)
 from codeact.snapshot.history import list_versions
 from codeact.snapshot.mirror import materialise
-from codeact.snapshot.prune import prune
+from codeact.snapshot.prune import prune, prune_weekly
 from codeact.snapshot.take import take_snapshot
 
 __all__ = [
     "Snapshot",
+    "difference",
+    "has_snapshots",
     "keep",
     "list_files",
     "list_versions",
     "materialise",
     "open_snapshot",
     "prune",
+    "prune_weekly",
     "read_file",
     "release",
     "take_snapshot",

@@ -1,13 +1,13 @@
 """A snapshot, and what can be read from it and made of it."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 
 from codeact.errors import SnapshotError
-from codeact.settings import Settings
+from codeact.settings import MIB, Settings
 from codeact.snapshot.blobs import read_blob
 from codeact.snapshot.command import run_git
 from codeact.snapshot.files import put_text, remove
@@ -18,6 +18,7 @@ from codeact.trajectory import FileChange, FileState, Rejected
 
 TREE = re.compile(r"[0-9a-f]{40}")
 RUN = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
+MOST_FILES, MOST_BYTES = 200, 8 * MIB  # of a difference that is small
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,6 +57,11 @@ def open_snapshot(settings: Settings, tree: str) -> Snapshot:
     return replace(snapshot, files=len(_entries(store, tree)))
 
 
+def has_snapshots(settings: Settings) -> bool:
+    """Whether a snapshot of the workspace was taken before, so that another one costs little."""
+    return (store_path(settings, resolve_workspace(settings)) / "index").exists()
+
+
 def list_files(snapshot: Snapshot) -> tuple[str, ...]:
     """The paths of all its files, in git's order."""
     return tuple(_entries(snapshot.store, snapshot.tree))
@@ -85,6 +91,34 @@ def _entries(store: Path, tree: str) -> Mapping[str, tuple[str, str]]:
     return entries
 
 
+def difference(
+    snapshot: Snapshot, other: Snapshot, *, most_files: int = MOST_FILES, most_bytes: int = MOST_BYTES
+) -> Mapping[str, FileState | None] | None:
+    """What to write over one snapshot's files to have another's, None for what to delete.
+
+    None in place of all if that is too much, or if a folder stands where a file was.
+
+    Raises:
+        SnapshotError: one of them is not kept any more.
+    """
+    if snapshot.tree == other.tree:
+        return {}
+    store = Store(snapshot.store)
+    said = run_git(store, "diff-tree", "-r", "-z", "--raw", "--no-renames", snapshot.tree, other.tree).paths
+    entries = list(zip(said[0::2], said[1::2], strict=True))
+    paths = {path for _, path in entries}
+    if len(entries) > most_files or any(parent in paths for path in paths for parent in _parents(path)):
+        return None
+    files: dict[str, FileState | None] = {}
+    for facts, path in entries:
+        _, mode, _, name, change = facts.split(" ")
+        files[path] = None if change == "D" else FileState(read_blob(store, name), mode)
+        most_bytes -= len(state.content) if (state := files[path]) else 0
+        if most_bytes < 0:
+            return None
+    return files
+
+
 def write_tree(snapshot: Snapshot, changes: Sequence[FileChange]) -> Snapshot:
     """The snapshot that results from changes. What the files were before is not looked at.
 
@@ -96,6 +130,11 @@ def write_tree(snapshot: Snapshot, changes: Sequence[FileChange]) -> Snapshot:
         run_git(store, "read-tree", snapshot.tree, environ={"GIT_INDEX_FILE": index})
         put_files(store, index, "", {change.path: change.after for change in changes})
         return replace(snapshot, tree=write_index(store, index, ""), files=count_entries(index))
+
+
+def _parents(path: str) -> Iterator[str]:
+    while path := path.rpartition("/")[0]:
+        yield path
 
 
 def keep(snapshot: Snapshot, run: str) -> None:

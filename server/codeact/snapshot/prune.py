@@ -5,6 +5,7 @@ import os
 import time
 from pathlib import Path
 
+from codeact.errors import SnapshotError
 from codeact.settings import Settings
 from codeact.snapshot.command import run_git
 from codeact.snapshot.files import remove, try_lock
@@ -12,7 +13,8 @@ from codeact.snapshot.mirror import sweep_mirrors
 from codeact.snapshot.store import Store, mirrors_path
 
 WEEKS = 2
-SECONDS = WEEKS * 7 * 24 * 3600
+WEEK = 7 * 24 * 3600
+SECONDS = WEEKS * WEEK
 
 
 def prune(settings: Settings) -> None:
@@ -28,6 +30,19 @@ def prune(settings: Settings) -> None:
                 _prune_store(Store(path, descriptor), mirrors_path(settings, path))
         finally:
             os.close(descriptor)
+
+
+def prune_weekly(settings: Settings) -> None:
+    """Prune if that was not done for a week, so that nobody has to think of it; if it fails, it waits for a week."""
+    mark = settings.state / "pruned"
+    try:
+        old = mark.exists() and mark.stat().st_mtime < time.time() - WEEK
+        if old or not mark.exists():
+            mark.touch()
+        if old:
+            prune(settings)
+    except (OSError, SnapshotError):
+        return
 
 
 def _prune_store(store: Store, mirrors: Path) -> None:

@@ -2,6 +2,7 @@
 
 from codeact.trajectory import FAILING, Outcome, TestReport
 
+CONFTEST = "conftest.py"
 ASIDE = frozenset({Outcome.SKIPPED, Outcome.XFAILED})
 
 
@@ -19,6 +20,12 @@ def describe_regressions(before: TestReport, after: TestReport) -> tuple[str, ..
     return tuple(_compare(before, after).values())
 
 
+def is_of(file: str, node_id: str) -> bool:
+    """Whether a test takes the place of a file that could not be loaded: it is in it, or below a conftest file."""
+    folder, _, name = file.rpartition("/")
+    return node_id.startswith(f"{file}::" if name != CONFTEST else f"{folder}/" if folder else "") and node_id != file
+
+
 def _compare(before: TestReport, after: TestReport) -> dict[str, str]:
     now = {result.node_id: result.outcome for result in after.results}
     then = {result.node_id: result.outcome for result in before.results}
@@ -34,7 +41,7 @@ def _describe(node_id: str, before: Outcome, now: dict[str, Outcome]) -> str:
     after = now.get(node_id)
     if after is None:
         # A file that could not be collected is replaced by its tests.
-        replaced = _is_file(node_id) and any(other.startswith(f"{node_id}::") for other in now)
+        replaced = _is_file(node_id) and any(is_of(node_id, other) for other in now)
         return "" if replaced else f"{node_id} is not collected any more."
     if after in FAILING and before not in FAILING:
         return f"{node_id} was {before} before and is {after} now."

@@ -13,7 +13,7 @@ NO_TESTS = 5
 INTERNAL_ERROR = 3
 USAGE = 4
 NAME_ANOTHER = "or name another interpreter: --python PATH"
-NOT_INSTALLED = re.compile(r"\(package (?P<name>\w+) is not installed in [^\n]{1,400}\)")
+NOT_INSTALLED = re.compile(r"\(package (?P<name>\w+) is not installed in (?P<python>[^\n]{1,400})\)")
 UNKNOWN_OPTION = re.compile(r"unrecognized arguments?: (?P<option>\S+)")
 NOT_FOUND = re.compile(r"^ERROR: (?:file or directory )?not found: (?P<name>.+)$", re.MULTILINE)
 INTERNAL = re.compile(r"^INTERNALERROR> (?P<text>\S.*)$", re.MULTILINE)
@@ -55,6 +55,18 @@ def missing_packages(report: TestReport) -> tuple[str, ...]:
     return _missing(report.failing)
 
 
+def want_of_packages(results: Sequence[TestResult]) -> str:
+    """One sentence if all that fails does so for want of packages, which no change of code brings; else none."""
+    found = [NOT_INSTALLED.search(result.message) for result in results]
+    if not found or not (last := found[-1]) or None in found:
+        return ""
+    return _lacks(last["python"], _missing(results))
+
+
+def _lacks(python: str, names: Sequence[str]) -> str:
+    return f"The test environment ({python}) has no package {', '.join(names)}. Install it there, {NAME_ANOTHER}"
+
+
 def _missing(results: Sequence[TestResult]) -> tuple[str, ...]:
     found = (match["name"] for result in results for match in NOT_INSTALLED.finditer(result.message))
     return tuple(dict.fromkeys(found))
@@ -94,8 +106,7 @@ def _environment(results: Sequence[TestResult], seen: Circumstances) -> str:
     conftest = seen.stream.conftest
     missing = _missing([conftest] if conftest else results)
     if missing and not any(result.outcome is Outcome.PASSED for result in results):
-        names = ", ".join(missing)
-        return f"The test environment ({python}) has no package {names}. Install it there, {NAME_ANOTHER}"
+        return _lacks(python, missing)
     return ""
 
 
@@ -121,9 +132,10 @@ def _start(results: Sequence[TestResult], seen: Circumstances) -> str:
         return f"pytest itself failed: {internal[-1][:300]}. A plugin or conftest file may be at fault."
     if results:
         return ""
-    if seen.done.exit_code in (0, NO_TESTS):
+    code = seen.stream.status if seen.stream.ended else seen.done.exit_code  # a process may end badly after its session
+    if code in (0, NO_TESTS):
         return "pytest found no tests. Name them, or set testpaths in the pytest configuration."
-    what = "could not be used as asked" if seen.done.exit_code == USAGE else "could not start"
+    what = "could not be used as asked" if code == USAGE else "could not start"
     return f"pytest {what}: {last_line(said) or how_it_died(seen.done)}"
 
 

@@ -8,6 +8,7 @@ rest is run in a new one.
 import hashlib
 import json
 import re
+import signal
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
@@ -19,6 +20,7 @@ from codeact.testing.stream import OnLines, Stream
 from codeact.trajectory import TestReport, TestResult
 
 MAX_RESTARTS = 10
+CRASHES = tuple(-number for number in (signal.SIGSEGV, signal.SIGBUS, signal.SIGABRT, signal.SIGILL, signal.SIGFPE))
 OUTPUT_TAIL = 3000
 DIGEST = 12  # hexadecimal digits that stand for a node id, as in the plugin
 VARIABLE = 96_000  # characters in one environment variable; the kernel takes 128 KiB
@@ -67,7 +69,8 @@ async def run_tests(
     session = _Session(sandbox, selection, limits, Stream(on_result, on_lines), warm=warm)
     started = time.monotonic()
     done, gave_up = await _run_to_the_end(session, started + limits.suite_seconds)
-    results = session.stream.in_order()
+    conftest = session.stream.conftest
+    results = session.stream.in_order() or ((conftest,) if conftest else ())
     seen = Circumstances(
         done=done, stream=session.stream, python=sandbox.python, limits=limits, tests=selection.tests, gave_up=gave_up
     )
@@ -102,6 +105,9 @@ async def _run_to_the_end(session: _Session, deadline: float) -> tuple[Completed
         known = len(session.stream.results)
         done = await _run_once(session, left)
         stream = session.stream
+        if session.warm and done.exit_code in CRASHES:  # a library may not survive a fork
+            session.warm = False
+            continue
         blamed = "" if stream.ended else stream.note_death(done, session.limits.test_seconds)
         if done.timed_out:
             return done, False

@@ -288,6 +288,7 @@ async def test_a_selection_may_be_paths_or_names(make: Make, selected: tuple[str
     ("files", "tests", "problem"),
     [
         ({}, (), "pytest found no tests"),
+        ({"conftest": "import threading, time\nthreading.Thread(target=time.sleep, args=(9,)).start()"}, (), "pytest found no tests"),
         ({"test_a": "def test_total(): pass"}, ("test_totl",), "There is no test test_totl. Did you mean test_total?"),
         ({"test_a": "def test_a(): pass"}, ("test_a.py::nope",), "There is no test test_a.py::nope."),
         ({"test_a": "def test_a(): pass"}, ("nope.py",), "There is no test nope.py."),

@@ -3,7 +3,7 @@ import { base64Of, clip, escapeHtml, textOf } from "./escape";
 import { highlight } from "./highlight";
 import { renderMarkdown } from "./markdown";
 import { renderTable } from "./table";
-import type { Artifact } from "./wire";
+import type { Artifact, RunEvent } from "./wire";
 
 // As the source of an <img>, none of these runs scripts or loads anything, SVG included.
 const PICTURES = new Set(["image/png", "image/jpeg", "image/gif", "image/webp", "image/svg+xml"]);
@@ -11,7 +11,17 @@ const PICTURES = new Set(["image/png", "image/jpeg", "image/gif", "image/webp", 
 export function renderArtifact(artifact: Artifact): string {
   const name = escapeHtml(artifact.name);
   const place = `data-sha256="${escapeHtml(artifact.data.sha256 ?? "")}"`;
-  return `<figure class="artifact" ${place}><figcaption>${name}</figcaption>${renderContent(artifact)}</figure>`;
+  const save = `<button class="quiet" data-save="${name}" aria-label="Save ${name}">Save…</button>`;
+  return `<figure class="artifact" ${place}><figcaption>${name}${save}</figcaption>${renderContent(artifact)}</figure>`;
+}
+
+/** The last of a run's artifacts with this name, and with this hash if there is one. */
+export function findArtifact(events: readonly RunEvent[], name: string, sha256: string): Artifact | undefined {
+  const all = events.flatMap((event) => {
+    if (event.event === "step") return event.step.observation.artifacts;
+    return event.event === "result" ? (event.artifacts ?? []) : [];
+  });
+  return all.findLast((each) => each.name === name && (each.data.sha256 ?? "") === sha256);
 }
 
 function renderContent(artifact: Artifact): string {

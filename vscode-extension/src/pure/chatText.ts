@@ -5,6 +5,7 @@ export function describeResult(result: RunEnded): string {
   const parts: string[] = [];
   if (result.answer) parts.push(result.answer);
   if (result.message && !(result.answer && result.status === "answered")) parts.push(`**${result.message}**`);
+  if (result.note) parts.push(result.note);
   if (result.diff) parts.push(fenced(result.diff, "diff"));
   const made = (result.artifacts ?? []).map((artifact) => `\`${artifact.name}\``);
   if (made.length > 0) parts.push(`Made: ${made.join(", ")}. *Show Run* shows them.`);

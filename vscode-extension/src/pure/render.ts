@@ -1,5 +1,6 @@
 // The entries of a run as HTML. Whatever comes from a model, a test or a sandbox is text here, never markup.
 import { renderArtifact } from "./artifacts";
+import { readDefinitions } from "./definitions";
 import { clip, escapeHtml, stripColours } from "./escape";
 import { highlight } from "./highlight";
 import { renderMarkdown } from "./markdown";
@@ -45,10 +46,21 @@ function renderFailure(result: TestResult): string {
 
 function renderStep(step: Step): string {
   const afresh = step.afresh ? ' <span class="note">from a clean view</span>' : "";
-  const code = `<pre class="code" tabindex="0" aria-label="Code">${highlight(step.action.code.trimEnd(), "python")}</pre>`;
   const thought = step.thought.trim() ? `<div class="thought">${renderMarkdown(step.thought)}</div>` : "";
-  const ran = step.action.code.trim() ? code + renderObservation(step.observation) : "";
+  const { code } = step.action;
+  const ran = code.trim() ? renderCode(code) + renderObservation(step.observation) : "";
   return `<div class="step"><h2>Step ${step.number}${afresh}</h2>${thought}${ran}</div>`;
+}
+
+/** What the model wrote: plain code, or the new definitions of a file. */
+function renderCode(code: string): string {
+  const show = (text: string, label: string) =>
+    `<pre class="code" tabindex="0" role="group" aria-label="${escapeHtml(label)}">${highlight(text.trimEnd(), "python")}</pre>`;
+  const definitions = readDefinitions(code);
+  if (!definitions) return show(code, "Code");
+  const part = (path: string, text: string) =>
+    `<figure class="definition"><figcaption>New in <code>${escapeHtml(path)}</code></figcaption>${show(text, path)}</figure>`;
+  return definitions.map((each) => part(each.path, each.code)).join("");
 }
 
 function renderObservation(seen: Observation): string {
@@ -77,9 +89,12 @@ function renderResult(result: RunEnded): string {
   if (result.answer) parts.push(`<div class="answer">${renderMarkdown(result.answer)}</div>`);
   parts.push(...(result.artifacts ?? []).map(renderArtifact));
   if (result.diff)
-    parts.push(`<pre class="code diff" tabindex="0" aria-label="Diff">${highlight(clip(result.diff), "diff")}</pre>`);
+    parts.push(
+      `<pre class="code diff" tabindex="0" role="group" aria-label="Diff">${highlight(clip(result.diff), "diff")}</pre>`,
+    );
   const mark = { verified: "good", answered: "good" }[result.status as string] ?? "bad";
   if (result.message) parts.push(`<p class="verdict ${mark}">${escapeHtml(result.message)}</p>`);
+  if (result.note) parts.push(`<p class="caution">${escapeHtml(result.note)}</p>`);
   if (result.evidence) parts.push(renderEvidence(result.evidence));
   if (result.usage && result.seconds !== undefined)
     parts.push(`<p class="note">${escapeHtml(describeCost(result))}</p>`);
@@ -96,7 +111,7 @@ function renderEvidence(evidence: Evidence): string {
 function describeCost(result: RunEnded): string {
   const usage = result.usage;
   const seconds = `${(result.seconds ?? 0).toFixed(1)} s`;
-  if (!usage || usage.model_calls === 0) return `${seconds}, no model was asked`;
+  if (!usage || usage.model_calls === 0) return result.status === "failed" ? seconds : `${seconds}, no model was asked`;
   const calls = usage.model_calls === 1 ? "1 model call" : `${usage.model_calls} model calls`;
   return `${seconds}, ${calls}, ${usage.prompt_tokens} + ${usage.completion_tokens} tokens`;
 }

@@ -11,7 +11,9 @@ export type Entry =
 export interface RunModel {
   run: string;
   title: string;
-  /** Such as the model, the sandbox and the folder. */
+  /** The folder's path. */
+  workspace: string;
+  /** Such as the folder, the snapshot and the model. */
   facts: readonly string[];
   status: Status | "running";
   /** What is being done now. */
@@ -24,6 +26,7 @@ export interface RunModel {
 export const EMPTY: RunModel = {
   run: "",
   title: "CodeAct",
+  workspace: "",
   facts: [],
   status: "running",
   activity: "Starting…",
@@ -34,15 +37,20 @@ export const EMPTY: RunModel = {
 export function reduce(model: RunModel, event: RunEvent): RunModel {
   switch (event.event) {
     case "started": {
-      const facts = [event.model, event.sandbox, event.workspace].filter((fact) => fact !== undefined && fact !== "");
-      return { ...EMPTY, run: event.run, title: describeTask(event.task), facts: facts as string[] };
+      const place = event.workspace.split(/[\\/]/).at(-1) ?? event.workspace;
+      const facts = [place, event.model, event.sandbox].filter((fact) => fact !== undefined && fact !== "");
+      const { run, task, workspace } = event;
+      return { ...EMPTY, run, title: describeTask(task), workspace, facts: facts as string[] };
     }
     case "progress":
       return { ...model, activity: event.message };
-    case "snapshot":
-      return append(model, { kind: "note", text: describeSnapshot(event) });
+    case "snapshot": {
+      const facts = [...model.facts, `${event.files} files at ${event.tree.slice(0, 10)}`];
+      const text = describeLeftOut(event.left_out.map((out) => out.path));
+      return text ? { ...append(model, { kind: "note", text }), facts } : { ...model, facts };
+    }
     case "chosen":
-      return append(model, { kind: "note", text: `Asking ${event.name}` });
+      return { ...model, facts: [...model.facts, event.name] };
     case "tests":
       return append(model, { kind: "tests", phase: event.phase, report: event.report });
     case "text":
@@ -62,9 +70,7 @@ function append(model: RunModel, entry: Entry): RunModel {
   return { ...model, entries: [...model.entries, entry] };
 }
 
-function describeSnapshot(event: { files: number; tree: string; left_out: { path: string }[] }): string {
-  const left = event.left_out.length;
-  const without =
-    left > 0 ? `, without ${left} that may hold secrets: ${event.left_out.map((out) => out.path).join(", ")}` : "";
-  return `Snapshot ${event.tree.slice(0, 10)} · ${event.files} files${without}`;
+function describeLeftOut(paths: readonly string[]): string {
+  if (paths.length === 0) return "";
+  return `Left out of the snapshot, since ${paths.length > 1 ? "they" : "it"} may hold secrets: ${paths.join(", ")}`;
 }

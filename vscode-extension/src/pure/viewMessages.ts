@@ -11,7 +11,8 @@ export type ToPage =
 export type FromPage =
   | { type: "ready" }
   | { type: "command"; command: string; run: string }
-  | { type: "artifact"; run: string; sha256: string };
+  | { type: "artifact"; run: string; sha256: string }
+  | { type: "save"; run: string; name: string; sha256: string };
 
 export interface Action {
   command: string;
@@ -24,6 +25,7 @@ const REVIEW: Action = { command: "reviewRun", label: "Review", main: false };
 const ACCEPT: Action = { command: "acceptRun", label: "Accept", main: true };
 const DISCARD: Action = { command: "discardRun", label: "Discard", main: false };
 const UNDO: Action = { command: "undoRun", label: "Undo", main: false };
+const CHOOSE: Action = { command: "chooseModel", label: "Choose Model…", main: false };
 const FOLLOW_UP: Action = { command: "followUp", label: "Ask a Follow-up…", main: false };
 
 /** The buttons for a run: `state` tells what became of its proposal. */
@@ -32,7 +34,7 @@ export function actionsFor(model: RunModel, state: string): Action[] {
   const last = model.entries.at(-1);
   const result = last?.kind === "result" ? last.result : undefined;
   if (!result) return [];
-  const talk = result.answer ? [FOLLOW_UP] : [];
+  const talk = [...(result.answer ? [FOLLOW_UP] : []), ...(result.note ? [CHOOSE] : [])];
   if (!result.diff && !result.proposal) return talk;
   if (state === "applied") return [UNDO, REVIEW, ...talk];
   if (state === "discarded") return talk;
@@ -40,7 +42,7 @@ export function actionsFor(model: RunModel, state: string): Action[] {
   return [{ ...REVIEW, main: true }, DISCARD, ...talk];
 }
 
-const COMMANDS = new Set([CANCEL, REVIEW, ACCEPT, DISCARD, UNDO, FOLLOW_UP].map((action) => action.command));
+const COMMANDS = new Set([CANCEL, REVIEW, ACCEPT, DISCARD, UNDO, FOLLOW_UP, CHOOSE].map((action) => action.command));
 
 /** A message of the page, if it is one that is known: the page shows what models wrote, so nothing else counts. */
 export function readMessage(data: unknown): FromPage | undefined {
@@ -54,6 +56,9 @@ export function readMessage(data: unknown): FromPage | undefined {
   }
   if (message.type === "artifact" && typeof sha256 === "string" && /^[0-9a-f]{64}$/.test(sha256)) {
     return { type: "artifact", run, sha256 };
+  }
+  if (message.type === "save" && typeof message.name === "string" && typeof sha256 === "string") {
+    return { type: "save", run, name: message.name, sha256 };
   }
   return undefined;
 }

@@ -102,6 +102,8 @@ export interface RunEnded {
   run: string;
   status: Status;
   message: string;
+  /** What to know of how it came to that, such as why no model was asked. */
+  note?: string;
   diff?: string;
   answer?: string;
   artifacts?: Artifact[];

@@ -4,7 +4,7 @@ import { proposedText } from "../pure/hunks";
 import type { Selection } from "../pure/selection";
 import type { ReviewFile } from "../pure/wire";
 
-const SCHEME = "codeact-review";
+export const SCHEME = "codeact-review";
 type Side = "before" | "after";
 
 export class ReviewContents implements vscode.TextDocumentContentProvider, vscode.Disposable {

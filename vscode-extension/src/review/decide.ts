@@ -72,7 +72,9 @@ export class Decisions {
     await vscode.commands.executeCommand("setContext", "codeact.hasAccepted", true);
     await this.settle(run, "applied");
     const merged = applied.merged?.length ? ` Merged with your own edits: ${applied.merged.join(", ")}.` : "";
-    const message = applied.message || `Applied.${merged}`;
+    const files = applied.files ?? [];
+    const what = files.length > 2 ? `${files.length} files` : files.join(" and ");
+    const message = applied.message || `Applied to ${what || "your files"}.${merged}`;
     const choice = await vscode.window.showInformationMessage(`CodeAct: ${message}`, "Undo", "Show Changes");
     if (choice === "Undo") await vscode.commands.executeCommand("codeact.undoRun", run);
     if (choice === "Show Changes") await vscode.commands.executeCommand("workbench.view.scm");

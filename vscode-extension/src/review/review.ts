@@ -4,9 +4,10 @@ import { Selection } from "../pure/selection";
 import type { Evidence, Review } from "../pure/wire";
 import type { Server } from "../server/server";
 import { isCancelled, showError } from "../ui/errors";
-import { ReviewContents } from "./contents";
+import { ReviewContents, SCHEME } from "./contents";
 import { type Node, ReviewTree } from "./tree";
 
+const TITLE = "CodeAct: Review";
 const PAUSE = 700; // milliseconds after the last tick until the rest is checked
 
 export class Reviewer implements vscode.Disposable {
@@ -51,7 +52,7 @@ export class Reviewer implements vscode.Disposable {
     const selection = this.selection;
     if (!selection) return;
     const resources = selection.review.files.map((file) => this.contents.resources(selection, file));
-    await vscode.commands.executeCommand("vscode.changes", `CodeAct: ${selection.review.summary}`, resources);
+    await vscode.commands.executeCommand("vscode.changes", TITLE, resources);
   }
 
   /** One file in a diff editor, at a hunk if one is meant. */
@@ -95,6 +96,7 @@ export class Reviewer implements vscode.Disposable {
     this.selection = undefined;
     await vscode.commands.executeCommand("setContext", "codeact.reviewing", false);
     this.draw();
+    await closeTabs();
   }
 
   dispose(): void {
@@ -148,4 +150,14 @@ export class Reviewer implements vscode.Disposable {
     const left = this.selection && !this.selection.isComplete();
     this.view.description = left ? "a part is left out" : "";
   }
+}
+
+/** The diffs of a review that is over would show what no longer is. */
+async function closeTabs(): Promise<void> {
+  const tabs = vscode.window.tabGroups.all.flatMap((group) => group.tabs);
+  const isOurs = ({ input, label }: vscode.Tab) =>
+    input instanceof vscode.TabInputTextDiff
+      ? input.modified.scheme === SCHEME || input.original.scheme === SCHEME
+      : label.startsWith(TITLE);
+  await vscode.window.tabGroups.close(tabs.filter(isOurs), true);
 }

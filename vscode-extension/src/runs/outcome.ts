@@ -10,8 +10,12 @@ interface Offer {
   buttons: Record<string, string>;
 }
 
-/** One line and its buttons; whatever is chosen is done with the run. */
-export async function tellOutcome(result: RunEnded, kind: Kind): Promise<void> {
+/** One line and its buttons; whatever is chosen is done with the run. An answer that is being looked at needs neither. */
+export async function tellOutcome(result: RunEnded, kind: Kind, visible: boolean): Promise<void> {
+  if (visible && kind === "ask" && result.status === "answered") {
+    vscode.window.setStatusBarMessage("$(check) CodeAct has answered", 4000);
+    return;
+  }
   const { show, text, buttons } = offerFor(result, kind);
   const choice = await show(text, ...Object.keys(buttons));
   const command = choice && buttons[choice];
@@ -19,7 +23,7 @@ export async function tellOutcome(result: RunEnded, kind: Kind): Promise<void> {
 }
 
 function offerFor(result: RunEnded, kind: Kind): Offer {
-  const text = `CodeAct: ${oneLine(result.message)}`;
+  const text = `CodeAct: ${oneLine([result.message, result.note].filter(Boolean).join(". "))}`;
   const proposes = Boolean(result.diff || result.proposal);
   const { showInformationMessage, showWarningMessage } = vscode.window;
   const decide = { Review: "codeact.reviewRun", Accept: "codeact.acceptRun", Discard: "codeact.discardRun" };
@@ -42,6 +46,7 @@ function offerFor(result: RunEnded, kind: Kind): Offer {
 function failedButtons(result: RunEnded): Record<string, string> {
   const buttons: Record<string, string> = result.run ? { "Show Run": "codeact.openRun" } : {};
   if (/\bkey\b/i.test(result.message)) buttons["Set API Key"] = "codeact.setApiKey";
+  else if (/codeact model pull/.test(result.message)) buttons["Download Model"] = "codeact.downloadModel";
   else if (/\bmodel\b/i.test(result.message)) buttons["Choose Model"] = "codeact.chooseModel";
   if (/sandbox|bubblewrap|docker/i.test(result.message)) buttons.Doctor = "codeact.showDoctor";
   return buttons;
@@ -49,5 +54,5 @@ function failedButtons(result: RunEnded): Record<string, string> {
 
 function oneLine(message: string): string {
   const text = message.replace(/\s+/g, " ").trim() || "the run is over.";
-  return text.length > 300 ? `${text.slice(0, 299)}…` : text;
+  return text.length > 400 ? `${text.slice(0, 399)}…` : text;
 }

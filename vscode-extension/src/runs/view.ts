@@ -5,6 +5,7 @@ import { readMessage, type ToPage } from "../pure/viewMessages";
 import type { RunEvent } from "../pure/wire";
 import type { Server } from "../server/server";
 import { showError } from "../ui/errors";
+import { fetchArtifact, saveArtifact } from "./artifacts";
 import { pageFor } from "./page";
 import type { RunStore } from "./store";
 
@@ -51,6 +52,11 @@ export class RunView implements vscode.Disposable, vscode.WebviewPanelSerializer
     this.adopt(vscode.window.createWebviewPanel(TYPE, "CodeAct", place, { enableFindWidget: true }), run);
   }
 
+  /** Whether the developer sees it now. */
+  isVisible(run: string): boolean {
+    return [...this.shown].some((shown) => shown.run === run && shown.panel.visible);
+  }
+
   /** A panel of an earlier session of this window. */
   async deserializeWebviewPanel(panel: vscode.WebviewPanel, state: unknown): Promise<void> {
     const run = (state as { run?: unknown } | undefined)?.run;
@@ -91,6 +97,9 @@ export class RunView implements vscode.Disposable, vscode.WebviewPanelSerializer
     if (message?.type === "ready") await this.load(shown, shown.run);
     if (message?.type === "command") await vscode.commands.executeCommand(`codeact.${message.command}`, shown.run);
     if (message?.type === "artifact") await this.sendArtifact(shown, message.sha256);
+    if (message?.type === "save") {
+      await saveArtifact(this.server, this.store, shown.run, message.name, message.sha256).catch(showError);
+    }
   }
 
   /** All of a run from its beginning; the page may be new, or was hidden and so forgot everything. */
@@ -123,14 +132,8 @@ export class RunView implements vscode.Disposable, vscode.WebviewPanelSerializer
   }
 
   private async sendArtifact(shown: Shown, sha256: string): Promise<void> {
-    interface Sent {
-      name: string;
-      media_type: string;
-      base64: string;
-    }
     try {
-      const sent = await this.server.execute<Sent>("codeact.artifact", { run: shown.run, sha256 });
-      const html = renderArtifact({ name: sent.name, media_type: sent.media_type, data: { base64: sent.base64 } });
+      const html = renderArtifact(await fetchArtifact(this.server, shown.run, sha256));
       await this.post(shown, { type: "artifact", sha256, html });
     } catch (error) {
       this.server.log.warn(`An artifact of ${shown.run} cannot be shown: ${String(error)}`);

@@ -27,6 +27,7 @@ function buttons(error: unknown, message: string): Map<string, [string, ...unkno
     return found;
   }
   if (/\bkey\b/i.test(message)) found.set("Set API Key", ["codeact.setApiKey"]);
+  if (/codeact model pull/.test(message)) found.set("Download Model", ["codeact.downloadModel"]);
   if (/\bmodel\b/i.test(message)) found.set("Choose Model", ["codeact.chooseModel"]);
   if (/sandbox|bubblewrap|docker/i.test(message)) found.set("Doctor", ["codeact.showDoctor"]);
   return found.set("Show Log", ["codeact.showLog"]);

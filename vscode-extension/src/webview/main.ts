@@ -46,6 +46,7 @@ function draw(): void {
   const follows = window.innerHeight + window.scrollY >= document.body.scrollHeight - 60;
   element("title").textContent = model.title;
   element("facts").textContent = model.facts.join(" · ");
+  element("facts").title = model.workspace;
   drawStatus();
   for (const entry of model.entries.slice(shown)) {
     const item = document.createElement("li");
@@ -66,12 +67,16 @@ function draw(): void {
 }
 
 function drawStatus(): void {
-  const words = state === "open" ? describeStatus(model.status) : `${state[0]?.toUpperCase()}${state.slice(1)}`;
-  const text = model.status === "running" ? model.activity : words;
+  const words = state === "open" ? describeStatus(model.status) : capital(state);
+  const text = model.status === "running" ? capital(model.activity) : words;
   const status = element("status");
   if (status.textContent !== text) status.textContent = text; // an equal text would be read aloud again
-  status.dataset.status = model.status;
+  status.dataset.status = state === "open" ? model.status : state;
   document.body.setAttribute("aria-busy", String(model.status === "running"));
+}
+
+function capital(text: string): string {
+  return text.charAt(0).toUpperCase() + text.slice(1);
 }
 
 /** Large artifacts are not in the journal's events: ask for them by their hash. */
@@ -95,8 +100,12 @@ function element(id: string): HTMLElement {
 }
 
 document.addEventListener("click", ({ target }) => {
-  const command = (target as HTMLElement).closest<HTMLElement>("button[data-command]")?.dataset.command;
+  const button = (target as HTMLElement).closest("button");
+  const command = button?.dataset.command;
   if (command) vscode.postMessage({ type: "command", command, run: model.run });
+  const name = button?.dataset.save;
+  const sha256 = button?.closest<HTMLElement>("figure.artifact")?.dataset.sha256 ?? "";
+  if (name !== undefined) vscode.postMessage({ type: "save", run: model.run, name, sha256 });
 });
 
 vscode.postMessage({ type: "ready" });

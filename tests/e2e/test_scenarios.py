@@ -1,0 +1,21 @@
+"""The scenarios in a real VS Code, as one of `make test`'s tests. Alone, one line for each: `make e2e`."""
+
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+
+TOP = Path(__file__).parents[2]
+UNAVAILABLE = 3
+
+
+@pytest.mark.last
+@pytest.mark.skipif("CODEACT_E2E" not in os.environ, reason="`make test` runs the scenarios in VS Code, and `make e2e`")
+def test_the_extension_in_a_real_vs_code() -> None:
+    """All scenarios pass; pictures, and traces of what failed, are in tests/e2e/output."""
+    program = [str(TOP / "scripts" / "e2e.sh")]
+    done = subprocess.run(program, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL)
+    if done.returncode == UNAVAILABLE:
+        pytest.skip(done.stderr.strip().splitlines()[-1])
+    assert done.returncode == 0, done.stdout + done.stderr
