@@ -184,7 +184,8 @@ class Repair:
             text = f"{note}It passes now, but not by working out the answer. {' '.join(map(str, smells))}"
             return Verdict(passed=False, score=0.15, text=text, report=suite)
         self.files = dict(own)
-        fresh = [result for result in self.targets() if is_mended(result, suite) and result not in self.mended]
+        passing = [result for result in self.targets() if is_mended(result, suite) and result not in self.mended]
+        fresh = [result for result in passing if result == target or self.diagnosis(result).kind is not Kind.FLAKY]
         self.mended += fresh
         self.causes.append(Mended(tuple(fresh), self.files))
         return Verdict(passed=True, score=1.0, report=suite)
@@ -295,9 +296,12 @@ class Repair:
         return [*(target.node_id for target in targets), *beside[:MAX_BESIDE]]
 
     def _related(self, target: TestResult) -> list[TestResult]:
-        """Other failing tests of the target's file that are yet to be mended."""
+        """Other tests of the target's file that always fail, and are yet to be mended."""
         path = target.node_id.partition("::")[0]
-        failing = (result for result in self.targets() if result.node_id.partition("::")[0] == path)
+        steady = (
+            result for result in self.within_reach() if self.diagnosis(result).kind in (Kind.REAL, Kind.COLLECTION)
+        )
+        failing = (result for result in steady if result.node_id.partition("::")[0] == path)
         others = [result for result in failing if result.node_id != target.node_id and result not in self.mended]
         return others[:MAX_RELATED]
 
@@ -314,9 +318,9 @@ class Repair:
         """Run tests in a new process, in the given order; all tests if there are no names."""
         return await run_tests(self.sandbox, Selection(tests=tuple(names)), self.limits)
 
-    async def run_warm(self, names: Sequence[str]) -> TestReport:
-        """Run tests in the given order, in a fork if that does the same as a new process."""
-        return await self._run(Selection(tests=tuple(names)))
+    async def run_warm(self, names: Sequence[str], **variables: str) -> TestReport:
+        """Run tests in the given order, in a fork if that does the same as a new process, with some variables set."""
+        return await self._run(Selection(tests=tuple(names), variables=tuple(variables.items())))
 
     async def _run_target(self, target: TestResult) -> TestReport:
         """Run one test as it failed: after others if it fails after those only, often if it does not always fail."""

@@ -25,8 +25,8 @@ from codeact.scripting import write_script
 from codeact.settings import Settings
 from codeact.targets import matching
 from codeact.testing import Selection, run_tests, want_of_packages
-from codeact.trajectory import Outcome, Task, TaskKind, TestReport, TestResult
-from codeact.triage import triage
+from codeact.trajectory import Outcome, Task, TaskKind, TestResult
+from codeact.triage import find_lonely, triage
 from codeact.verify import Bench, find_bench, open_bench, prove
 from codeact.walk import Listener, Recording, Walk, choose_model, freeze
 
@@ -95,7 +95,7 @@ async def fix_tests(walk: Walk, buffers: Mapping[str, str], recorded: Recording 
         if lack := want_of_packages(repair.targets()):
             return walk.end("failed", lack)
         if not repair.targets():
-            return _nothing_to_fix(walk, before)
+            return await _nothing_to_fix(walk, repair)
         bench.prepare(snapshot)  # for the proof
         await _triage(walk, repair)
         if not repair.within_reach():
@@ -214,13 +214,20 @@ def _unsolved(walk: Walk) -> str:
     return "; ".join(reasons[:MAX_TOLD] + more)
 
 
-def _nothing_to_fix(walk: Walk, before: TestReport) -> RunEnded:
+async def _nothing_to_fix(walk: Walk, repair: Repair) -> RunEnded:
+    before = repair.before
     chosen = matching(before, walk.task.tests)
     if before.problem:
         return walk.end("failed", before.problem)
     if not chosen:
         return walk.end(
             "failed", f"No test matches {', '.join(walk.task.tests)}. Name a path or a node id as pytest does."
+        )
+    if lonely := await find_lonely(repair, chosen):
+        return walk.end(
+            "failed",
+            f"{', '.join(lonely)}: passes among all tests, and fails alone, since it needs what a test before it leaves. "
+            "A proof runs all tests, so it could not show that mended.",
         )
     count = len(chosen)
     skipped = count - sum(result.outcome is Outcome.PASSED for result in chosen)

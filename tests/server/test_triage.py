@@ -49,7 +49,9 @@ class Heard:
         return {found.node_id: found for event in triaged for found in event.diagnoses}
 
 
-async def fix(folder: Path, files: dict[str, str], server: ScriptedOpenAI | None = None, **more: Any) -> Heard:
+async def fix(
+    folder: Path, files: dict[str, str], server: ScriptedOpenAI | None = None, task: Task = FIX, **more: Any
+) -> Heard:
     workspace = folder / "workspace"
     workspace.mkdir()
     make_workspace(workspace, files, git=False)
@@ -66,7 +68,7 @@ async def fix(folder: Path, files: dict[str, str], server: ScriptedOpenAI | None
         {},
     )
     events: list[Event] = []
-    return Heard(await run_task(FIX, settings, on_event=events.append), events)
+    return Heard(await run_task(task, settings, on_event=events.append), events)
 
 
 async def test_what_lies_outside_of_the_code_is_told_and_nothing_is_tried(tmp_path: Path) -> None:
@@ -160,6 +162,29 @@ async def test_a_flaky_test_is_not_verified_by_luck(tmp_path: Path, scripted: St
     assert "+    return 0" in heard.ended.diff
     assert heard.ended.evidence
     assert heard.ended.evidence.repeats == {"test_dice.py::test_pick": passes_wanted(found.rate)}
+
+
+async def test_a_named_test_that_fails_alone_only_is_told(tmp_path: Path) -> None:
+    """Among all tests it passes, so there would be nothing to fix; the developer sees it fail."""
+    code = "READY = []\n\ndef prepare(): READY.append(1)\n\ndef use(): return READY[0]\n"
+    tests = "import tool\n\ndef test_one(): tool.prepare()\n\ndef test_two(): assert tool.use() == 1\n"
+    task = Task(kind=TaskKind.FIX, tests=("test_tool.py::test_two",))
+    heard = await fix(tmp_path, {"tool.py": code, "test_tool.py": tests}, task=task)
+    assert heard.ended.status == "failed"
+    assert heard.ended.message.startswith("test_tool.py::test_two: passes among all tests, and fails alone.")
+
+
+async def test_a_failure_that_depends_on_the_time_zone_is_told_and_mended(tmp_path: Path, scripted: Start) -> None:
+    """Local time where the test means another zone; code that names its zone is proven."""
+    code = "import time\n\ndef hour(stamp):\n    return time.localtime(stamp).tm_hour\n"
+    tests = "from clock import hour\n\ndef test_hour():\n    assert hour(0) == 12\n"
+    answer = say("```python\ndef hour(stamp):\n    return (time.gmtime(stamp).tm_hour + 12) % 24\n```\n")
+    files = {"clock.py": code, "test_clock.py": tests}
+    heard = await fix(tmp_path, files, scripted([answer]), budget={"ladder": ["talk"]})
+    found = heard.diagnoses["test_clock.py::test_hour"]
+    assert (found.kind, found.cause, found.hopeful) == (Kind.ENVIRONMENT, "timezone", True)
+    assert "UTC+12" in found.detail
+    assert heard.ended.status == "verified", heard.ended.message
 
 
 @pytest.mark.parametrize(
