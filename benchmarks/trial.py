@@ -136,11 +136,13 @@ def commit(workspace: Path) -> None:
         subprocess.run([*git, *command], check=True, stdin=subprocess.DEVNULL)
 
 
-def run_codeact(workspace: Path, state: Path, setup: Setup) -> tuple[dict[str, Any], str]:
-    """Run `codeact fix --json`: its result, and what broke (empty if nothing did)."""
+def run_codeact(
+    workspace: Path, state: Path, setup: Setup, task: Sequence[str] = ("fix",)
+) -> tuple[dict[str, Any], str]:
+    """Run `codeact TASK --json`: its result, with what its steps printed, and what broke (empty if nothing did)."""
     environ = {**os.environ, "CODEACT_STATE_DIR": str(state)}
     command = subprocess.Popen(
-        [str(PROGRAM), "fix", "--json", "--workspace", str(workspace), *setup.options()],
+        [str(PROGRAM), *task, "--json", "--workspace", str(workspace), *setup.options()],
         cwd=workspace,
         env=environ,
         stdin=subprocess.DEVNULL,
@@ -169,7 +171,9 @@ def read_result(output: str, code: int, errors: str) -> tuple[dict[str, Any], st
     last: dict[str, Any] = events[-1] if events else {}
     if last.get("event") != "result" or code not in (0, 1):
         return {}, f"exit code {code}: {''.join(errors.splitlines()[-1:])[:300]}"
-    if (code == 0) != (last["status"] == "verified"):
+    steps = [event["step"]["observation"] for event in events if event["event"] == "step"]
+    last["printed"] = [seen[key] for seen in steps for key in ("stdout", "value") if seen[key]]
+    if (code == 0) != (last["status"] in ("verified", "answered")):
         return last, f"exit code {code} does not fit the status {last['status']}"
     return {**last, "rung": name_rungs(events) if code == 0 else ""}, ""
 

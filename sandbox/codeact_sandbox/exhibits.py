@@ -1,15 +1,21 @@
-"""What an action shows beside its output: open matplotlib figures, plotly figures, and tables of pandas."""
+"""What an action shows beside its output: matplotlib and plotly figures, saved or not, and tables of pandas."""
 
 from __future__ import annotations
 
 import base64
 import io
 import sys
-from typing import Any
+from typing import Any, Iterator
+
+from codeact_sandbox import showing
+from codeact_sandbox.charts import tabulate
 
 MAX_EXHIBITS = 10
 MAX_ROWS = 10_000
-MAX_BYTES = 8 * 1024 * 1024
+MAX_BYTES = 8 * 1024 * 1024  # of one, in base64
+MAX_TOTAL = 24 * 1024 * 1024
+seen: dict[int, Any] = {}  # plotly figures that were handed over; they are held, so that no id is used twice
+drawn: list[int] = [0]  # matplotlib figures so far
 
 
 def collect(value: object, namespace: dict[str, Any]) -> list[dict[str, str]]:
@@ -17,48 +23,62 @@ def collect(value: object, namespace: dict[str, Any]) -> list[dict[str, str]]:
 
     Args:
         value: of the action's last expression.
-        namespace: the action's variables; they give tables their names.
+        namespace: the action's variables; they give tables their names, and may hold figures that nobody showed.
     """
-    found = [*_figures(), *_interactive(value), *_tables(value, namespace)]
-    return [exhibit for exhibit in found if len(exhibit["data"]) <= MAX_BYTES][:MAX_EXHIBITS]
+    shown = showing.take()
+    chosen: list[dict[str, str]] = []
+    size = 0
+    for exhibit in (*_figures(shown), *_interactive([*shown, value, *namespace.values()]), *_tables(value, namespace)):
+        size += len(exhibit["data"])
+        if len(exhibit["data"]) <= MAX_BYTES and size <= MAX_TOTAL and len(chosen) < MAX_EXHIBITS:
+            chosen.append(exhibit)
+    return chosen
 
 
-def _figures() -> list[dict[str, str]]:
-    """The matplotlib figures that were left open, as PNG, and closed then."""
+def _figures(saved: list[Any]) -> Iterator[dict[str, str]]:
+    """The matplotlib figures that were left open, as PNG, closed then; and the numbers of all that were drawn."""
     pyplot = sys.modules.get("matplotlib.pyplot")
     if pyplot is None:
-        return []
-    pictures = []
-    for number in pyplot.get_fignums()[:MAX_EXHIBITS]:
-        buffer = io.BytesIO()
+        return
+    is_open = [pyplot.figure(number) for number in pyplot.get_fignums()[:MAX_EXHIBITS]]
+    closed = [figure for figure in saved if hasattr(figure, "savefig") and figure not in is_open]
+    for figure in [*is_open, *closed]:
+        drawn[0] += 1
+        name = f"figure-{drawn[0]}"
         try:
-            pyplot.figure(number).savefig(buffer, format="png", bbox_inches="tight")
+            if figure in is_open:
+                buffer = io.BytesIO()
+                figure.savefig(buffer, format="png", bbox_inches="tight")
+                yield _exhibit(f"{name}.png", "image/png", buffer.getvalue())
+            if numbers := tabulate(figure):
+                yield _exhibit(f"{name}.csv", "text/csv", numbers.encode("utf-8", "replace"))
         except Exception:  # noqa: BLE001, S112 - a figure that cannot be drawn is no reason to lose the rest
             continue
-        pictures.append(_exhibit(f"figure-{number}.png", "image/png", buffer.getvalue()))
     pyplot.close("all")
-    return pictures
+    showing.take()  # what was saved above
 
 
-def _interactive(value: object) -> list[dict[str, str]]:
-    """A plotly figure as a page that needs no network."""
-    if type(value).__module__.partition(".")[0] != "plotly" or not hasattr(value, "to_html"):
-        return []
-    try:
-        return [_exhibit("figure.html", "text/html", value.to_html(include_plotlyjs=True).encode())]
-    except Exception:  # noqa: BLE001 - see _figures
-        return []
+def _interactive(values: list[Any]) -> Iterator[dict[str, str]]:
+    """Plotly figures as pages that need no network; each is handed over once."""
+    for value in values:
+        if type(value).__module__.partition(".")[0] != "plotly" or not hasattr(value, "to_html") or id(value) in seen:
+            continue
+        seen[id(value)] = value
+        try:
+            yield _exhibit(f"chart-{len(seen)}.html", "text/html", value.to_html(include_plotlyjs=True).encode())
+        except Exception:  # noqa: BLE001, S112 - see _figures
+            continue
 
 
-def _tables(value: object, namespace: dict[str, Any]) -> list[dict[str, str]]:
+def _tables(value: object, namespace: dict[str, Any]) -> Iterator[dict[str, str]]:
     pandas = sys.modules.get("pandas")
     if pandas is None or not isinstance(value, (pandas.DataFrame, pandas.Series)):
-        return []
+        return
     name = next((name for name, known in namespace.items() if known is value and not name.startswith("_")), "table")
     try:
-        return [_exhibit(f"{name}.csv", "text/csv", value.head(MAX_ROWS).to_csv().encode("utf-8", "replace"))]
+        yield _exhibit(f"{name}.csv", "text/csv", value.head(MAX_ROWS).to_csv().encode("utf-8", "replace"))
     except Exception:  # noqa: BLE001 - see _figures
-        return []
+        return
 
 
 def _exhibit(name: str, media_type: str, data: bytes) -> dict[str, str]:

@@ -139,6 +139,11 @@ def describe() -> str:
     return "\n".join(f"- {inspect.getdoc(function)}" for function in HELPERS.values())
 
 
+def read_text(path: str) -> str:
+    """A file's text, without line numbers."""
+    return _open(path).text
+
+
 def _root() -> Path:
     return Path.cwd().resolve()
 

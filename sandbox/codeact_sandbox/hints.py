@@ -10,6 +10,7 @@ import difflib
 import os
 import reprlib
 from types import FrameType, TracebackType
+from typing import Any
 
 MAX_VALUES = 8
 MAX_NAMES = 12
@@ -73,8 +74,15 @@ def _keys(wrong: object, frame: FrameType | None) -> list[str]:
         if isinstance(value, dict) and value is not frame.f_globals:  # type: ignore[union-attr]  # there are locals
             keys = list(value)
         if keys and wrong not in keys:
-            found.append(f"Hint: {name} has the keys {SHORT.repr(keys[:MAX_NAMES])[:300]}")
+            found.append(f"Hint: {name} has the keys {SHORT.repr(keys[:MAX_NAMES])[:300]}{_apart(keys)}")
     return found[:3]
+
+
+def _apart(keys: list[object]) -> str:
+    """What to do about columns that were not told apart."""
+    only = keys[0] if len(keys) == 1 and isinstance(keys[0], str) else ""
+    separator = next((one for one in (";", "\t", "|", ",") if one in only), "")
+    return f". They are one: read the file with sep={separator!r}" if separator else ""
 
 
 def _files(wrong: str) -> list[str]:
@@ -90,6 +98,14 @@ def _files(wrong: str) -> list[str]:
     return [f"Hint: there is no {wrong}; near are: {', '.join(near[:3])}"] if near else []
 
 
+def _table(table: Any) -> str:  # noqa: ANN401 - pandas is not there when this is type-checked
+    """A table's columns with what is in its first row: where types go wrong is seen there."""
+    if not len(table):
+        return f"an empty table with columns {list(table.columns)}"
+    first = table.iloc[0]
+    return "a table, first row: " + ", ".join(f"{name!r}: {first[name]!r}" for name in list(table.columns)[:MAX_NAMES])
+
+
 def _values(frame: FrameType | None) -> list[str]:
     """The plain variables where it failed."""
     if frame is None:
@@ -99,6 +115,6 @@ def _values(frame: FrameType | None) -> list[str]:
     for name, value in list(frame.f_locals.items()):
         is_named = not name.startswith("_") and (isinstance(value, plain) or hasattr(value, "columns"))
         if is_named and name in frame.f_code.co_names + frame.f_code.co_varnames:
-            shown = f"a table with columns {list(value.columns)}" if hasattr(value, "columns") else SHORT.repr(value)
-            found.append(f"  {name} = {shown[:200]}")
+            shown = _table(value) if hasattr(value, "columns") else SHORT.repr(value)
+            found.append(f"  {name} = {shown[:300]}")
     return ["Values where it failed:", *found[-MAX_VALUES:]] if found else []

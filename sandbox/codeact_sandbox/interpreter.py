@@ -11,7 +11,7 @@ import sys
 import traceback
 from typing import Any
 
-from codeact_sandbox import exhibits
+from codeact_sandbox import exhibits, showing
 from codeact_sandbox.hints import explain
 
 MAX_VALUE = 4000
@@ -25,9 +25,12 @@ def serve(commands: int, results: int, root: str) -> None:
 
     site.main()
     sys.path.insert(0, root)
+    sys.path.extend(os.environ.get("PYTHONPATH", "").split(os.pathsep)[1:])  # the Worker's own Python is isolated
     from codeact_sandbox.helpers import HELPERS, Finished
+    from codeact_sandbox.toolbox import TOOLS
 
-    namespace: dict[str, Any] = {"__name__": "__main__", "__builtins__": __builtins__, **HELPERS}
+    showing.watch()
+    namespace: dict[str, Any] = {"__name__": "__main__", "__builtins__": __builtins__, **HELPERS, **TOOLS}
     number = 0
     while True:
         header = _read(commands, 4)

@@ -17,9 +17,10 @@ from codeact.events import Event, ModelAnswered, ModelText, StepTaken
 from codeact.models.base import Model
 from codeact.sandboxes.base import Sandbox
 from codeact.settings import Budget
-from codeact.trajectory import Action, Completion, Message, Observation, Sampling, Step, TestReport, Usage
+from codeact.trajectory import Action, Artifact, Completion, Message, Observation, Sampling, Step, TestReport, Usage
 
 MAX_EMPTY_TURNS = 2
+MAX_PICTURES = 3
 
 
 class Ending(StrEnum):
@@ -62,6 +63,9 @@ class Assignment:
         check: judges the view after each answer; None when the model itself says that it is done.
         nudge: what the model reads when an answer has no code though it should.
         objection: what is wrong with the model's final words, told to it once; empty if nothing is.
+        retell: begun anew, the conversation ends with what was wrong with the last attempt, which itself is left out:
+            a small model that sees its mistake repeats it.
+        conclude: the answer that steps amount to without any words of the model; empty to go on.
     """
 
     brief: tuple[Message, ...]
@@ -71,6 +75,8 @@ class Assignment:
     check: Callable[[], Awaitable[Verdict]] | None = None
     nudge: str = ""
     objection: Callable[[str], str] = lambda _: ""
+    conclude: Callable[[Sequence[Step]], str] = lambda _: ""
+    retell: bool = False
 
 
 @dataclass(frozen=True)
@@ -135,6 +141,7 @@ class _Loop:
     steps: int = 0
     nudged: bool = False
     objected: bool = False
+    wrong: str = ""
 
     async def run(self) -> Outcome:
         self.messages = list(self.assignment.brief)
@@ -161,7 +168,7 @@ class _Loop:
 
     async def _think(self, sampling: Sampling) -> Completion:
         if sampling.afresh:
-            self.messages = list(self.assignment.brief)
+            self.messages = self._begin_anew()
         completion = await self.model.sample(self.messages, sampling, lambda text: self.tell(ModelText(text=text)))
         kept = _common_length(self.recorded, self.messages)
         added = tuple(self.messages[kept:])
@@ -169,6 +176,12 @@ class _Loop:
         self.usage += completion.usage
         self.tell(ModelAnswered(kept=kept, added=added, sampling=sampling, completion=completion))
         return completion
+
+    def _begin_anew(self) -> list[Message]:
+        *first, last = self.assignment.brief
+        if not (self.assignment.retell and self.wrong):
+            return [*first, last]
+        return [*first, Message(last.role, f"{last.content}\n\nMind what went wrong before:\n{self.wrong}")]
 
     async def _try_answers(self, completion: Completion, sampling: Sampling) -> list[Attempt]:
         """Try each answer that was not tried before, up to the first that passes."""
@@ -223,7 +236,10 @@ class _Loop:
         verdict = await self.assignment.check() if self.assignment.check else Verdict(passed=False)
         steps[-1] = replace(steps[-1], observation=replace(steps[-1].observation, tests=verdict.report))
         self.tell(StepTaken(step=steps[-1]))
-        return Attempt(text, tuple(steps), verdict, steps[-1].observation.finished)
+        finished = steps[-1].observation.finished
+        if finished is None:
+            finished = self.assignment.conclude(steps) or None
+        return Attempt(text, tuple(steps), verdict, finished)
 
     async def _go_on_from(self, best: Attempt, attempts: Sequence[Attempt]) -> None:
         """Continue the conversation, and the view, after the best attempt of this turn."""
@@ -233,10 +249,18 @@ class _Loop:
                 await self.sandbox.execute(step.action)
         seen = self.assignment.describe([step.observation for step in best.steps]) if best.steps else ""
         words = "\n\n".join(part for part in (seen, best.verdict.text) if part)
-        self.messages += [Message("assistant", best.answer), Message("user", words)]
+        self.wrong = words
+        pictures = _pictures(best.steps) if self.model.sees else ()
+        self.messages += [Message("assistant", best.answer), Message("user", words, pictures)]
 
     def _end(self, ending: Ending, answer: str = "") -> Outcome:
         return Outcome(ending, answer, self.usage)
+
+
+def _pictures(steps: Sequence[Step]) -> tuple[Artifact, ...]:
+    """The last pictures that steps have shown."""
+    shown = [made for step in steps for made in step.observation.artifacts if made.media_type == "image/png"]
+    return tuple(shown[-MAX_PICTURES:])
 
 
 def _common_length(before: Sequence[Message], after: Sequence[Message]) -> int:

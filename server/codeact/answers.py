@@ -32,9 +32,11 @@ class Parsed:
 def parse_answer(text: str) -> Parsed:
     """Split an answer into words and Python blocks.
 
-    A block that was never closed runs to the end of the answer, without a last statement that was cut off. An answer
-    without any fence that is Python as a whole, and defines something, counts as one block.
+    Beside others, blocks that do not say that they are Python, and are none, are examples of output. A block that was
+    never closed runs to the end of the answer, without a last statement that was cut off. An answer without any fence
+    that is Python as a whole, and defines something, counts as one block.
     """
+    loose: list[str] = []
     blocks, words, position = [], [], 0
     while match := FENCE.search(text, position):
         words.append(text[position : match.start()])
@@ -42,12 +44,14 @@ def parse_answer(text: str) -> Parsed:
         code = text[match.end() : closing.start() if closing else len(text)]
         if match["language"].lower() in PYTHON:
             blocks.append(_clean(code) if closing else _drop_cut_end(_clean(code)))
+            loose += [] if match["language"] or _is_python(blocks[-1]) else blocks[-1:]
         position = closing.end() if closing else len(text)
     words.append(text[position:])
     if not blocks and _defines_something(text):
         return Parsed("", (text.strip("\n"),))
     thought = re.sub(r"<think>.*?(</think>|\Z)", "", "".join(words), flags=re.DOTALL).strip()
-    return Parsed(thought, tuple(block for block in blocks if block.strip()))
+    kept = [block for block in blocks if block not in loose] or blocks
+    return Parsed(thought, tuple(block for block in kept if block.strip()))
 
 
 def interpret(code: str, known: Sequence[Definition], helpers: Sequence[str]) -> str:
@@ -182,6 +186,14 @@ def _drop_cut_end(code: str) -> str:
             continue
         return candidate
     return code
+
+
+def _is_python(text: str) -> bool:
+    try:
+        ast.parse(text)
+    except (SyntaxError, ValueError):
+        return False
+    return True
 
 
 def _defines_something(text: str) -> bool:

@@ -62,7 +62,10 @@ def describe_observation(observation: Observation) -> str:
     if observation.failure:
         parts.append(_labelled("It failed:", observation.failure.traceback or observation.failure.message))
     if observation.timed_out:
-        parts.append(f"It was stopped after {observation.seconds:.0f} s; variables are lost.")
+        parts.append(
+            f"It was stopped after {observation.seconds:.0f} s; variables are lost. Do less at once, or look for an "
+            "endless loop."
+        )
     return "\n".join(part for part in parts if part)
 
 

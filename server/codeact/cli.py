@@ -89,11 +89,31 @@ def make_parser() -> argparse.ArgumentParser:
     clean.add_argument("--days", type=float, default=30, metavar="N", help="older than this (default: 30)")
     clean.set_defaults(command="keepsakes:clean")
     _add_apply(commands, common)
+    _add_upkeep(commands, common)
+    lsp = commands.add_parser("lsp", parents=[common], help="the language server, on standard input and output")
+    lsp.add_argument("--stdio", action="store_true", help="the default; editors pass it")
+    lsp.add_argument("--tcp", metavar="HOST:PORT", default="", help="listen there instead, for development")
+    lsp.set_defaults(command="lsp:main")
+    return parser
+
+
+def _add_upkeep(
+    commands: "argparse._SubParsersAction[argparse.ArgumentParser]", common: argparse.ArgumentParser
+) -> None:
+    """The commands about what CodeAct itself needs."""
     prepare = commands.add_parser(
         "prepare", parents=[common], help="install what the workspace asks for, apart from it (needs the network)"
     )
     prepare.add_argument("--kit", action="store_true", help="with libraries for questions about data")
+    prepare.add_argument(
+        "--with", dest="packages", action="append", default=[], metavar="PACKAGE", help="a package that runs may miss"
+    )
     prepare.set_defaults(command="preparing:prepare")
+    remedies = commands.add_parser("remedies", parents=[common], help="what is remembered against errors here")
+    remedies.add_argument(
+        "--forget", nargs="?", const="", metavar="TEXT", help="all, or those whose error has this text"
+    )
+    remedies.set_defaults(command="keepsakes:remedies")
     doctor = commands.add_parser("doctor", parents=[common], help="what works here, and what mends the rest")
     doctor.set_defaults(command="commands:doctor")
     model = commands.add_parser("model", parents=[common], help="the embedded model")
@@ -101,11 +121,6 @@ def make_parser() -> argparse.ArgumentParser:
     model.add_argument("name", nargs="?", default="", help="which one; the default one if left out")
     model.add_argument("--from", dest="source", default="", help="a file, folder or address to take it from")
     model.set_defaults(command="commands:model")
-    lsp = commands.add_parser("lsp", parents=[common], help="the language server, on standard input and output")
-    lsp.add_argument("--stdio", action="store_true", help="the default; editors pass it")
-    lsp.add_argument("--tcp", metavar="HOST:PORT", default="", help="listen there instead, for development")
-    lsp.set_defaults(command="lsp:main")
-    return parser
 
 
 def _add_apply(commands: Any, common: argparse.ArgumentParser) -> None:  # noqa: ANN401 - argparse does not name it

@@ -20,7 +20,7 @@ from codeact.evidence import Applied, Evidence, Proposal
 from codeact.grouping import with_needs
 from codeact.journal import find_run, list_runs, open_journal, read_journal
 from codeact.models.pull import PullProgress, installed_models, pull_model
-from codeact.preparing import offer_to_prepare
+from codeact.preparing import ask_in_terminal, can_ask, offer_to_prepare
 from codeact.proposal import select, separate, unified_diff
 from codeact.revisit import prove_plan, replay_run, verify_run
 from codeact.run import run_task
@@ -45,7 +45,8 @@ def task(options: Namespace, settings: Settings, terminal: Terminal) -> int:
     sweep(settings)
     offer_to_prepare(settings, terminal, data=wanted.kind is not TaskKind.FIX)
     try:
-        ended = run_to_end(run_task(wanted, settings, on_event=terminal.show))
+        consent = ask_in_terminal if can_ask(terminal) else None
+        ended = run_to_end(run_task(wanted, settings, on_event=terminal.show, consent=consent))
     except asyncio.CancelledError:
         return CANCELLED
     if options.apply and ended.status == "verified" and ended.proposal:
@@ -79,7 +80,7 @@ def show(options: Namespace, settings: Settings, terminal: Terminal) -> int:
                     terminal.show(started)
             case "step":
                 terminal.show(StepTaken(step=value))  # type: ignore[arg-type]  # the kind says which class it is
-            case "snapshot" | "tests" | "triaged" | "localised" | "chosen" | "ended":
+            case "snapshot" | "tests" | "triaged" | "localised" | "packages" | "chosen" | "ended":
                 terminal.show(value)  # type: ignore[arg-type]
             case "evidence" if isinstance(value, Evidence):
                 terminal.show_evidence(value)

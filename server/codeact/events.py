@@ -70,6 +70,14 @@ class Localised:
 
 
 @dataclass(frozen=True, kw_only=True)
+class PackagesAdded:
+    """A module was missing, and the package that has it was fetched: it and what it needs, pinned."""
+
+    module: str
+    pins: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
 class ModelChosen:
     """Which model is asked, and how: its name, its context in tokens, its schedule of turns, whether it fills gaps."""
 
@@ -148,6 +156,7 @@ Event = (
     | TestsRan
     | Triaged
     | Localised
+    | PackagesAdded
     | ModelChosen
     | ModelText
     | ModelAnswered

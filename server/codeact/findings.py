@@ -15,6 +15,11 @@ MAX_ARTIFACTS = 40
 MAX_BYTES = 32 * 1024 * 1024
 MAX_COUNT = 12
 NUMBER = re.compile(r"(?<![\w.])\d{1,3}(?:,\d{3})+(?:\.\d+)?|(?<![\w.])\d+(?:\.\d+)?")
+NUMBER_WORDS = ("two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
+TERM = re.compile(
+    rf"(?<![\w-])--[\w-]+|\b\d+\b(?!\.\w)|\b[\w-]+(?:/[\w.-]+)*\.[a-z]{{1,6}}\b|\b(?:{'|'.join(NUMBER_WORDS)})\b",
+    re.IGNORECASE,
+)
 CITATION = re.compile(r"(?<![\w/.-])(?P<path>(?:[\w.-]+/)*[\w.-]+\.[a-z]{1,5}):(?P<line>\d+)")
 
 
@@ -76,6 +81,22 @@ def unfounded_numbers(answer: str, question: str, steps: Sequence[Step]) -> tupl
     known = {_value(found) for text in seen for found in NUMBER.findall(text)}
     wanted = (found for found in NUMBER.findall(CITATION.sub("", answer)))
     return tuple(found for found in dict.fromkeys(wanted) if not _is_founded(found, known))
+
+
+def unused_terms(instruction: str, code: str) -> tuple[str, ...]:
+    """Numbers, options, files and names that an instruction spells out, and that code for it does not mention.
+
+    Small models forget such things; whether a word matters cannot be told, but a number or a file name does.
+    """
+    digits = {word: str(number) for number, word in enumerate(NUMBER_WORDS, 2)}
+    terms = [digits.get(found.lower(), found.rstrip(".")) for found in TERM.findall(instruction)]
+    return tuple(dict.fromkeys(term for term in terms if not _is_used(term, code)))
+
+
+def _is_used(term: str, code: str) -> bool:
+    if term.isdigit():
+        return re.search(rf"(?<!\d){term}(?!\d)", code) is not None
+    return term in code or PurePosixPath(term).name in code or PurePosixPath(term).stem in code
 
 
 def _texts(step: Step) -> tuple[str, ...]:

@@ -22,6 +22,7 @@ from codeact.search import Candidate, Search, Suspected, Tests, try_edits
 from codeact.settings import Limits
 from codeact.smells import smells_of_fix
 from codeact.snapshot import Snapshot, list_files, list_versions, read_file
+from codeact.surroundings import describe_conventions
 from codeact.symptoms import Surroundings
 from codeact.targets import is_conftest, is_mended, matching, passes_wanted, test_files
 from codeact.testing import OnLines, Selection, regressions, run_tests
@@ -50,6 +51,7 @@ MAX_TRACED = 30
 MAX_TRACED_BESIDE = 200
 TRACE_SECONDS = 1.0
 WHEN = (Kind.COLLECTION, Kind.REAL, Kind.ORDER, Kind.ENVIRONMENT, Kind.FLAKY)  # a kind's turn
+MAX_CONVENTIONS = 4000  # characters
 SETTLED = (Outcome.PASSED, Outcome.FAILED)
 
 
@@ -146,8 +148,10 @@ class Repair:
 
     def assignment(self, facts: Facts, *, compact: bool) -> Assignment:
         """What the agent is told about a target, and how its work is judged."""
+        told = "" if compact else describe_conventions(self.snapshot, MAX_CONVENTIONS)
+        said = "\n\n".join(filter(None, (self.task.instruction, told)))
         return Assignment(
-            brief=fix_brief(facts, helpers=describe(), instruction=self.task.instruction, compact=compact),
+            brief=fix_brief(facts, helpers=describe(), instruction=said, compact=compact),
             interpret=lambda block: interpret(block, facts.suspects, tuple(HELPERS)),
             describe=lambda seen: "\n\n".join(filter(None, map(describe_observation, seen))),
             nudge=fill("empty"),

@@ -1,5 +1,7 @@
 """The ask task: the model looks, computes and changes in the sandbox, and hands over an answer, artifacts or a diff."""
 
+import ast
+import re
 from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field, replace
@@ -7,14 +9,17 @@ from dataclasses import dataclass, field, replace
 from codeact.agent import Assignment, Ending, work
 from codeact.briefs import describe_observation
 from codeact.events import Event, RunEnded, StepTaken, TestsRan
-from codeact.findings import check_citations, gather, is_product, unfounded_numbers
+from codeact.findings import check_citations, gather, is_product, unfounded_numbers, unused_terms
+from codeact.formatting import format_files
 from codeact.journal import find_run, read_journal
 from codeact.models.base import Model, is_small
 from codeact.prompts import fill
 from codeact.proposal import make_proposal, stat
 from codeact.protected import protected
+from codeact.remedies import Remedy, count_repeats, find_remedy, learn, load_remedies, save_remedies
 from codeact.sandboxes.base import Sandbox
 from codeact.snapshot import Snapshot, list_files, read_file
+from codeact.supplies import open_supplied
 from codeact.surroundings import describe_conventions, describe_workspace
 from codeact.targets import test_files
 from codeact.testing import Selection, run_tests
@@ -22,11 +27,17 @@ from codeact.trajectory import Action, Artifact, FileChange, FileState, Message,
 from codeact.verify import Bench, find_bench, open_bench, prove
 from codeact.walk import Recording, Walk, choose_model, freeze
 from codeact_sandbox.helpers import describe
+from codeact_sandbox.toolbox import TOOLS, describe_tools
 
 COMPACT_SIZE, FULL_SIZE = 3500, 16_000
 COMPACT_CONVENTIONS, FULL_CONVENTIONS = 400, 4000
 # A small model's first answer is its best; after a failure some chance keeps it from saying the same again.
-SMALL_SCHEDULE = (Sampling(max_tokens=700), *(Sampling(temperature=0.5, max_tokens=700),) * 7)
+# What it writes after its code is an explanation that nobody reads.
+FIRST = Sampling(max_tokens=700, stop=("\n```\n",))
+SMALL_SCHEDULE = (FIRST, *(replace(FIRST, temperature=0.6, afresh=True),) * 6)
+CHART_ROWS = 12
+MAX_ANSWER = 4000  # characters of what code printed
+CHART = re.compile(r"\b(chart|plot|graph|diagram|histogram|draw|figure|visuali[sz]e|pie|bars?)\w*", re.IGNORECASE)
 LIBRARIES = ("numpy", "pandas", "matplotlib", "openpyxl", "plotly", "yaml", "requests", "PIL")
 
 
@@ -38,6 +49,8 @@ class Inquiry:
     snapshot: Snapshot
     sandbox: Sandbox
     steps: list[Step] = field(default_factory=list)
+    remedies: tuple[Remedy, ...] = ()
+    forgotten: tuple[str, ...] | None = None
 
     def tell(self, event: Event) -> None:
         """Hear of a step, and pass everything on."""
@@ -53,12 +66,32 @@ class Inquiry:
 
         return Assignment(
             brief=await self._brief(compact=compact),
-            interpret=lambda block: block,
-            describe=lambda observations: describe_steps(observations, compact=compact),
+            interpret=keep_helpers if compact else lambda block: block,
+            describe=lambda observations: self._describe(observations, compact=compact),
             restart=restart,
             nudge=fill("ask-unlooked"),
             objection=self._object,
+            conclude=self._conclude if compact else lambda _: "",
+            retell=compact,
         )
+
+    def _describe(self, observations: Sequence[Observation], *, compact: bool) -> str:
+        """What the model reads: what came of its actions, and what is known of such an error."""
+        if compact and self.forgotten:
+            return fill("unused", terms=", ".join(self.forgotten))
+        if compact:
+            return describe_briefly(observations[-1])
+        notes = describe_repeats(self.steps, find_remedy(self.remedies, observations[-1]))
+        return describe_steps(observations, notes)
+
+    def _conclude(self, steps: Sequence[Step]) -> str:
+        """The answer of a small model, unless it has forgotten something that the task spells out: asked about once."""
+        answer = conclude(steps)
+        if self.forgotten is not None or not answer:
+            self.forgotten = self.forgotten and ()
+            return answer
+        self.forgotten = unused_terms(self.walk.task.instruction, "\n".join(step.action.code for step in steps))
+        return "" if self.forgotten else answer
 
     def _object(self, answer: str) -> str:
         """Numbers that nobody has computed are not taken for an answer."""
@@ -66,8 +99,8 @@ class Inquiry:
         return fill("ask-unfounded", numbers=", ".join(numbers[:5])) if numbers else ""
 
     async def changes(self) -> tuple[dict[str, FileState | None], list[FileChange]]:
-        """The files that the steps have made to hand over, and the changes of the project."""
-        found = (await self.sandbox.changes()).files
+        """The files that the steps have made to hand over, and the changes of the project, formatted as it is."""
+        found = await format_files(self.sandbox, self.snapshot, (await self.sandbox.changes()).files)
         made: dict[str, FileState | None] = {}
         changed = []
         for path, after in found.items():
@@ -81,7 +114,7 @@ class Inquiry:
     async def _brief(self, *, compact: bool) -> tuple[Message, ...]:
         task = self.walk.task
         wanted = "\n\n".join(filter(None, (task.instruction, task.shown)))
-        how = fill("ask-how-compact" if compact else "ask-how")
+        how = self._how() if compact else fill("ask-how")
         if task.follows:
             earlier = await self._go_on_from(task.follows)
             return (*earlier, Message("user", fill("follow-up", instruction=wanted, how=how)))
@@ -89,7 +122,7 @@ class Inquiry:
         system = (
             fill("system-ask-compact", packages=packages)
             if compact
-            else fill("system-ask", packages=packages, helpers=describe())
+            else fill("system-ask", packages=packages, helpers=f"{describe()}\n{describe_tools()}")
         )
         question = fill(
             "ask",
@@ -99,6 +132,14 @@ class Inquiry:
             how=how,
         )
         return Message("system", system), Message("user", question)
+
+    def _how(self) -> str:
+        """What a small model is told of how to go about it: no word that this task does not need."""
+        question = self.walk.task.instruction
+        charts = fill("ask-how-chart") if CHART.search(question) else ""
+        tools = describe_tools(question)
+        helpers = fill("ask-how-tools", tools=tools) if tools else ""
+        return fill("ask-how-compact", charts=charts, helpers=helpers)
 
     async def _go_on_from(self, run: str) -> tuple[Message, ...]:
         """Do the steps of an earlier run again, so that its variables and files are there, and return its messages."""
@@ -111,6 +152,9 @@ class Inquiry:
             messages = [*messages[: request.kept], *request.added]
         last = record.completions()[-1:]
         said = [Message("assistant", answer.text) for completion in last for answer in completion.answers[:1]]
+        ended = record.ended()
+        if said and ended and ended.answer and ended.answer not in said[-1].content:
+            said += [Message("user", ended.answer)]  # what the code printed was the answer
         return (*messages, *said)
 
 
@@ -119,14 +163,18 @@ async def answer_question(walk: Walk, buffers: Mapping[str, str], recorded: Reco
     snapshot = await freeze(walk, buffers, recorded)
     async with AsyncExitStack() as stack:
         bench = await find_bench(walk.settings, walk.run, walk.say, data=True, pool=walk.pool)
-        sandbox = await stack.enter_async_context(open_bench(bench, snapshot))
+        sandbox = await stack.enter_async_context(open_supplied(walk, bench, snapshot, recorded))
         model = await stack.enter_async_context(choose_model(walk, recorded))
-        inquiry = Inquiry(walk, snapshot, sandbox)
+        remedies = () if recorded else load_remedies(walk.settings)
+        inquiry = Inquiry(walk, snapshot, sandbox, remedies=remedies)
         assignment = await inquiry.assignment(compact=is_small(model))
         walk.say(f"asking {model.name}")
         outcome = await work(assignment, model, sandbox, walk.settings.budget, inquiry.tell, schedule_for(model))
         walk.usage += outcome.usage
+        if not recorded:
+            save_remedies(walk.settings, learn(remedies, inquiry.steps))
         made, changed = await inquiry.changes()
+        bench = sandbox.bench
     good = [step for step in inquiry.steps if not step.observation.failure and not step.observation.timed_out]
     artifacts = gather(good, made)
     answer = check_citations(outcome.answer or _printed(good), lambda path: _count_lines(snapshot, path))
@@ -187,15 +235,67 @@ def schedule_for(model: Model) -> Sequence[Sampling]:
     return SMALL_SCHEDULE if is_small(model) else model.schedule
 
 
-def describe_steps(observations: Sequence[Observation], *, compact: bool) -> str:
+def keep_helpers(code: str) -> str:
+    """A small model's code without its own versions of helpers that are there already."""
+    try:
+        body = ast.parse(code).body
+    except (SyntaxError, ValueError):
+        return code
+    lines = code.split("\n")
+    for node in reversed(body):
+        if isinstance(node, ast.FunctionDef) and node.name in TOOLS:
+            del lines[node.lineno - 1 : node.end_lineno]
+    return "\n".join(lines)
+
+
+def conclude(steps: Sequence[Step]) -> str:
+    """What the code of a small model printed is the answer: its words about that would only be less exact."""
+    seen = steps[-1].observation
+    if seen.failure or seen.timed_out:
+        return ""
+    text = _printed(steps)[:MAX_ANSWER]
+    return f"```text\n{text}\n```" if "\n" in text else text
+
+
+def describe_repeats(steps: Sequence[Step], remedy: Remedy | None) -> str:
+    """What to tell about an error that came before: in this run, or in an earlier one that got past it."""
+    count = count_repeats(steps)
+    if count > 1:
+        return fill("ask-repeated", count=str(count))
+    return fill("ask-remedy", code=remedy.code) if remedy else ""
+
+
+def describe_briefly(seen: Observation) -> str:
+    """What a small model is told of an attempt that brought nothing, whose code it does not see again."""
+    if seen.timed_out:
+        return "It did not end in time."
+    if seen.failure is None:
+        return "Nothing was printed. print() the result."
+    lines = seen.failure.traceback.splitlines()
+    places = [at for at, line in enumerate(lines) if line.lstrip().startswith('File "<action') and at + 1 < len(lines)]
+    failing = f"This line failed: {lines[places[-1] + 1].strip()}\n" if places else ""
+    hints = "\n".join(line for line in lines if line.startswith(("Hint:", "Values where", "  "))
+                      and not line.startswith(("  File", "    ")))  # fmt: skip
+    return f"{failing}{seen.failure.type}: {seen.failure.message[:300]}\n{hints}".strip()
+
+
+def describe_steps(observations: Sequence[Observation], notes: str = "") -> str:
     """What the model reads after its actions: what came of them, and what it is to do now."""
-    seen = "\n\n".join(filter(None, map(describe_observation, observations))) or "It ran and printed nothing."
+    parts = [part for one in observations for part in (describe_observation(one), describe_charts(one))]
+    seen = "\n\n".join(filter(None, [*parts, notes])) or "It ran and printed nothing."
     last = observations[-1]
     if last.failure or last.timed_out:
         return fill("ask-failed", observation=seen)
-    if compact and not (last.stdout.strip() or last.value.strip()):
-        return fill("ask-silent", observation=seen)
-    return fill("ask-seen-compact" if compact else "ask-seen", observation=seen)
+    return fill("ask-seen", observation=seen)
+
+
+def describe_charts(observation: Observation) -> str:
+    """The numbers that figures show, for whoever cannot see them: the first rows of each."""
+    charts = [
+        made for made in observation.artifacts if made.media_type == "text/csv" and made.name.startswith("figure-")
+    ]
+    heads = ["\n".join(made.data.decode("utf-8", "replace").splitlines()[: CHART_ROWS + 1]) for made in charts]
+    return "\n".join(f"The chart shows:\n{head}" for head in heads)
 
 
 async def find_packages(sandbox: Sandbox) -> str:

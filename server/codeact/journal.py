@@ -23,6 +23,7 @@ from codeact.events import (
     Localised,
     ModelAnswered,
     ModelChosen,
+    PackagesAdded,
     RunEnded,
     RunStarted,
     SnapshotTaken,
@@ -64,6 +65,18 @@ __all__ = [
 SHORTEST = 6  # characters
 LARGE = 16 * 1024  # bytes; more than this goes into a file of its own
 LASTING = frozenset({"started", "evidence", "proposal", "ended", "applied", "undone", "discarded"})  # synced to disk
+
+RECORDED: Mapping[type, str] = {
+    RunStarted: "started",
+    SnapshotTaken: "snapshot",
+    TestsRan: "tests",
+    Triaged: "triaged",
+    Localised: "localised",
+    PackagesAdded: "packages",
+    ModelChosen: "chosen",
+    ModelAnswered: "model",
+    RunEnded: "ended",
+}
 
 
 def create_journal(settings: Settings, run: str, redact: Sequence[str] = ()) -> "Journal":
@@ -150,25 +163,10 @@ class Journal:
 
     def record(self, event: Event) -> None:
         """Write an event as the entry it belongs in; text and progress are for showing only and are not written."""
-        match event:
-            case StepTaken():
-                self.append("step", event.step)
-            case RunStarted():
-                self.append("started", event)
-            case SnapshotTaken():
-                self.append("snapshot", event)
-            case TestsRan():
-                self.append("tests", event)
-            case Triaged():
-                self.append("triaged", event)
-            case Localised():
-                self.append("localised", event)
-            case ModelChosen():
-                self.append("chosen", event)
-            case ModelAnswered():
-                self.append("model", event)
-            case RunEnded():
-                self.append("ended", event)
+        if isinstance(event, StepTaken):
+            self.append("step", event.step)
+        elif kind := RECORDED.get(type(event)):
+            self.append(kind, event)
 
     def close(self) -> None:
         """Close the file; nothing can be appended afterwards."""

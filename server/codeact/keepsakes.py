@@ -9,6 +9,7 @@ from pathlib import Path
 from codeact.commands import OK, WITHOUT, require_workspace, run_to_end
 from codeact.errors import SettingsError
 from codeact.journal import find_run, list_runs, read_journal, run_folder
+from codeact.remedies import load_remedies, save_remedies
 from codeact.run import run_task
 from codeact.scripts import find_scripts
 from codeact.settings import Settings
@@ -58,6 +59,24 @@ def scripts(options: Namespace, settings: Settings, terminal: Terminal) -> int:
         terminal.line(to_line(script) if terminal.as_json else f"{script.path}\t{script.task}")
     if not kept:
         terminal.say(f'No scripts in {settings.scripts}/ yet. To write one: codeact script "..."')
+    return OK
+
+
+def remedies(options: Namespace, settings: Settings, terminal: Terminal) -> int:
+    """List what is remembered against errors in this workspace, or forget it."""
+    known = load_remedies(settings)
+    if options.forget is not None:
+        left = [remedy for remedy in known if options.forget not in remedy.signature]
+        save_remedies(settings, left)
+        terminal.say(f"Forgotten: {len(known) - len(left)} of {len(known)}.")
+        return OK
+    for remedy in known:
+        code = "" if terminal.as_json else "".join(f"\n    {line}" for line in remedy.code.splitlines())
+        terminal.line(
+            to_line(remedy) if terminal.as_json else f"{remedy.signature}\thelped {remedy.helped} times{code}"
+        )
+    if not known:
+        terminal.say("Nothing is remembered for this workspace.")
     return OK
 
 

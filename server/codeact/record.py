@@ -22,6 +22,7 @@ from codeact.events import (
     Localised,
     ModelAnswered,
     ModelChosen,
+    PackagesAdded,
     RunEnded,
     RunStarted,
     SnapshotTaken,
@@ -63,6 +64,7 @@ KINDS: Mapping[str, type] = {
     "tests": TestsRan,
     "triaged": Triaged,
     "localised": Localised,
+    "packages": PackagesAdded,
     "chosen": ModelChosen,
     "model": ModelAnswered,
     "step": Step,
@@ -112,6 +114,10 @@ class Record:
     def tests(self) -> tuple[TestsRan, ...]:
         """The test runs."""
         return self._all("tests", TestsRan)
+
+    def packages(self) -> tuple[str, ...]:
+        """The packages that were added, pinned: those that were missing, without what they brought along."""
+        return tuple(added.pins[0] for added in self._all("packages", PackagesAdded) if added.pins)
 
     def chosen(self) -> ModelChosen | None:
         """Which model was asked, and how."""

@@ -16,8 +16,8 @@ from codeact.scripting import prove_script
 from codeact.settings import Settings
 from codeact.snapshot import open_snapshot, read_file, take_snapshot
 from codeact.testing import Selection, run_tests
-from codeact.trajectory import FileChange, TestReport
-from codeact.verify import find_bench, open_bench, prove, run_suite
+from codeact.trajectory import FileChange, TaskKind, TestReport
+from codeact.verify import Bench, find_bench, open_bench, prove, run_suite
 from codeact.walk import Listener, Recording
 
 
@@ -57,7 +57,7 @@ async def prove_again(
         part: the changes are only some of the proposal's, so that some of its targets may go on failing.
     """
     snapshot = await asyncio.to_thread(open_snapshot, settings, tree)
-    bench = await find_bench(settings, proposal.run)
+    bench = await _bench_of(settings, proposal.run)
     if kept := _kept_script(proposal, changes):
         effect = [change for change in changes if change not in kept]
         return await prove_script(bench, snapshot, kept, effect, on_event)
@@ -108,7 +108,7 @@ async def replay_run(settings: Settings, run: str, on_event: Listener = lambda _
     chosen = record.chosen()
     if not started or not snapshot or not chosen:
         raise SettingsError(f"Run {run} cannot be replayed: it ended before it asked a model.")
-    recording = Recording(snapshot.tree, chosen, record.completions())
+    recording = Recording(snapshot.tree, chosen, record.completions(), record.packages())
     again = await run_task(started.task, settings, on_event=on_event, recorded=recording)
     return again, ended is not None and (ended.status, ended.diff) == (again.status, again.diff)
 
@@ -126,6 +126,14 @@ async def run_tests_once(
         report = await run_tests(sandbox, Selection(tests=tuple(tests)), settings.sandbox.limits)
     on_event(TestsRan(phase="check", report=report))
     return report
+
+
+async def _bench_of(settings: Settings, run: str) -> Bench:
+    """The bench that a run had."""
+    record = read_journal(settings, run)
+    started = record.started()
+    data = started is not None and started.task.kind is not TaskKind.FIX
+    return await find_bench(settings, run, data=data, packages=record.packages())
 
 
 def _kept_script(proposal: Proposal, changes: Sequence[FileChange]) -> Sequence[FileChange]:

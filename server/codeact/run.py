@@ -13,6 +13,7 @@ from codeact.errors import CodeActError, ModelUnavailable
 from codeact.events import RunEnded, RunStarted, StepTaken, TestsRan, Triaged
 from codeact.evidence import Evidence, Group, Proposal
 from codeact.fixing import Repair
+from codeact.formatting import format_files
 from codeact.grouping import group_hunks, with_needs
 from codeact.inquiry import answer_question
 from codeact.journal import create_journal, new_run_id
@@ -23,17 +24,18 @@ from codeact.pool import Pool
 from codeact.proposal import changes_of, make_proposal, select, stat
 from codeact.scripting import write_script
 from codeact.settings import Settings
+from codeact.supplies import missing_in, open_supplied
 from codeact.targets import matching
 from codeact.testing import Selection, run_tests, want_of_packages
 from codeact.trajectory import Outcome, Task, TaskKind, TestResult
 from codeact.triage import find_lonely, triage
-from codeact.verify import Bench, find_bench, open_bench, prove
-from codeact.walk import Listener, Recording, Walk, choose_model, freeze
+from codeact.verify import Bench, find_bench, prove
+from codeact.walk import Consent, Listener, Recording, Walk, choose_model, freeze
 
 MAX_TOLD = 5  # failures that the last message tells of
 
 
-async def run_task(
+async def run_task(  # noqa: PLR0913 - what a door lends to a run; most leave it out
     task: Task,
     settings: Settings,
     *,
@@ -42,6 +44,7 @@ async def run_task(
     recorded: Recording | None = None,
     model: Model | None = None,
     pool: Pool | None = None,
+    consent: Consent | None = None,
 ) -> RunEnded:
     """Do a task and tell how it ended; the workspace is only read.
 
@@ -55,6 +58,7 @@ async def run_task(
         recorded: repeats an earlier run's snapshot and answers instead of taking and asking for new ones.
         model: whom to ask, if not the one that the settings name.
         pool: where sandboxes may be ready, and are left ready for the next run; by default one for this run only.
+        consent: asks the developer, for instance whether a missing package may be fetched; None if nobody is there.
 
     Raises:
         CodeActError: the machinery failed; the journal has the reason.
@@ -63,7 +67,8 @@ async def run_task(
     secrets = [settings.model.api_key.value] if settings.model.api_key else []
     async with AsyncExitStack() as stack:
         journal = stack.enter_context(create_journal(settings, run, secrets))
-        walk = Walk(task, settings, run, journal, on_event, model, pool or await stack.enter_async_context(Pool()))
+        pool = pool or await stack.enter_async_context(Pool())
+        walk = Walk(task, settings, run, journal, on_event, model, pool, consent)
         walk.tell(RunStarted(run=run, task=task, workspace=str(settings.workspace)))
         try:
             async with asyncio.timeout(settings.budget.timeout):
@@ -86,10 +91,13 @@ async def fix_tests(walk: Walk, buffers: Mapping[str, str], recorded: Recording 
     snapshot = await freeze(walk, buffers, recorded)
     async with AsyncExitStack() as stack:
         bench = await find_bench(walk.settings, walk.run, walk.say, pool=walk.pool)
-        sandbox = await stack.enter_async_context(open_bench(bench, snapshot))
+        sandbox = await stack.enter_async_context(open_supplied(walk, bench, snapshot, recorded))
         walk.say("running the tests")
         await sandbox.preload()
         before = await run_tests(sandbox, Selection(), walk.settings.sandbox.limits)
+        while await sandbox.supply(missing_in(before)):
+            before = await run_tests(sandbox, Selection(), walk.settings.sandbox.limits)
+        bench = sandbox.bench
         walk.tell(TestsRan(phase="before", report=before))
         repair = Repair(walk.task, snapshot, sandbox, walk.settings.sandbox.limits, before)
         if lack := want_of_packages(repair.targets()):
@@ -108,6 +116,7 @@ async def fix_tests(walk: Walk, buffers: Mapping[str, str], recorded: Recording 
                 raise ModelUnavailable(f"{_unsolved(walk)}. {ladder.trouble}")
             walk.note = f"No model was asked: {ladder.trouble}"
         await _minimise(walk, repair)
+        repair.files = await format_files(sandbox, snapshot, repair.files)
     return await _propose(walk, repair, bench)
 
 
@@ -226,7 +235,7 @@ async def _nothing_to_fix(walk: Walk, repair: Repair) -> RunEnded:
     if lonely := await find_lonely(repair, chosen):
         return walk.end(
             "failed",
-            f"{', '.join(lonely)}: passes among all tests, and fails alone, since it needs what a test before it leaves. "
+            f"{', '.join(lonely)}: passes among all tests and fails alone: it needs what a test before it leaves. "
             "A proof runs all tests, so it could not show that mended.",
         )
     count = len(chosen)

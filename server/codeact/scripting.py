@@ -12,7 +12,9 @@ from codeact.answers import quote
 from codeact.briefs import describe_observation
 from codeact.events import Event, RunEnded, StepTaken, TestsRan
 from codeact.evidence import Evidence, Tally
-from codeact.findings import gather, is_product
+from codeact.findings import FOLDER, gather, is_product, unused_terms
+from codeact.formatting import format_files
+from codeact.framing import frame
 from codeact.inquiry import find_packages, propose, schedule_for
 from codeact.models.base import Model, is_small
 from codeact.prompts import fill
@@ -20,6 +22,7 @@ from codeact.proposal import make_proposal, stat, tally
 from codeact.sandboxes.base import Completed, Sandbox
 from codeact.scripts import TEST, add_provenance, file_name
 from codeact.snapshot import Snapshot, list_files, read_file, write_tree
+from codeact.supplies import open_supplied
 from codeact.surroundings import describe_conventions, describe_workspace
 from codeact.testing import regressions
 from codeact.trajectory import FileChange, FileState, Message, Step
@@ -44,6 +47,9 @@ class Drafting:
     steps: list[Step] = field(default_factory=list)
     said: str = ""
     effect: dict[str, FileState | None] = field(default_factory=dict)
+    draft: FileState | None = None
+    compact: bool = False
+    asked: bool = False
 
     def tell(self, event: Event) -> None:
         """Hear of a step, and pass everything on."""
@@ -53,30 +59,44 @@ class Drafting:
 
     async def assignment(self, *, compact: bool) -> Assignment:
         """What the agent is told, and how its script is judged."""
+        self.compact = compact
         size = COMPACT_SIZE if compact else FULL_SIZE
         task = self.walk.task
         question = fill(
-            "script",
+            "script-compact" if compact else "script",
             workspace=describe_workspace(self.snapshot, task.instruction, size),
             conventions=describe_conventions(self.snapshot, size // 8),
             instruction="\n\n".join(filter(None, (task.instruction, task.shown))),
         )
+        system = fill("system-script-compact")
+        if not compact:
+            system = fill("system-script", packages=await find_packages(self.sandbox))
         return Assignment(
             brief=(
-                Message("system", fill("system-script", packages=await find_packages(self.sandbox))),
+                Message("system", system),
                 Message("user", question),
             ),
-            interpret=lambda block: f"write({self.path!r}, {quote(block.strip() + chr(10))})",
+            interpret=lambda block: self._write(frame(block, self.walk.task.instruction) if compact else block),
             describe=lambda seen: "\n\n".join(filter(None, (describe_observation(one) for one in seen if one.failure))),
             restart=self.sandbox.restore,
             check=self.check,
+            retell=compact,
             nudge=fill("script-failed", problem="There was no ```python block in your answer."),
         )
+
+    def _write(self, script: str) -> str:
+        """The action that puts a script in its place."""
+        return f"write({self.path!r}, {quote(script.strip() + chr(10))})"
 
     async def check(self) -> Verdict:
         """Try the script: its help, its dry run, which may change nothing, and itself."""
         state = (await self.sandbox.changes()).files.get(self.path)
         problem = "There is no script yet." if state is None else await self._try(state)
+        if state and not problem and self.compact and not self.asked:
+            self.asked = True
+            body, _, _ = state.content.decode("utf-8", "replace").partition("def main()")
+            terms = unused_terms(self.walk.task.instruction, body)
+            problem = fill("unused", terms=", ".join(terms)) if terms else ""
         if problem:
             return Verdict(passed=False, text=fill("script-failed", problem=problem))
         return Verdict(passed=True, score=1.0)
@@ -95,6 +115,7 @@ class Drafting:
             effect = {path: now for path, now in (await self.sandbox.changes()).files.items() if path != self.path}
             if arguments and effect:
                 return f"With {arguments[0]} it changes files. It must only print what would be done."
+        self.draft = state
         self.said, self.effect = done.stdout.strip()[:MAX_SAID], effect
         if self.effect or self.said:
             return ""
@@ -109,7 +130,7 @@ async def write_script(walk: Walk, buffers: Mapping[str, str], recorded: Recordi
     path = file_name(walk.settings.scripts, walk.task.instruction, list_files(snapshot))
     async with AsyncExitStack() as stack:
         bench = await find_bench(walk.settings, walk.run, walk.say, data=True, pool=walk.pool)
-        sandbox = await stack.enter_async_context(open_bench(bench, snapshot))
+        sandbox = await stack.enter_async_context(open_supplied(walk, bench, snapshot, recorded))
         model: Model = await stack.enter_async_context(choose_model(walk, recorded))
         drafting = Drafting(walk, snapshot, sandbox, path)
         assignment = await drafting.assignment(compact=is_small(model))
@@ -118,29 +139,22 @@ async def write_script(walk: Walk, buffers: Mapping[str, str], recorded: Recordi
         walk.usage += outcome.usage
         if outcome.ending is not Ending.SOLVED:
             return walk.end("failed", f"No working script: {outcome.ending}.")
-        draft = (await sandbox.changes()).files[path]
+        await sandbox.restore()
+        draft = (await format_files(sandbox, snapshot, {path: drafting.draft}))[path]
+        bench = sandbox.bench
     assert draft is not None  # noqa: S101 - the check has seen it
     return await _propose(walk, bench, drafting, draft)
 
 
 async def _propose(walk: Walk, bench: Bench, drafting: Drafting, draft: FileState) -> RunEnded:
     snapshot, instruction = drafting.snapshot, walk.task.instruction
-    made = {
-        path: after
-        for path, after in drafting.effect.items()
-        if is_product(path, read_file(snapshot, path), instruction)
-    }
     script = add_provenance(draft, instruction, walk.run, snapshot.tree)
     name = PurePosixPath(drafting.path)
     kept = [
         FileChange(drafting.path, None, script),
         FileChange(str(name.with_name(f"test_{name.name}")), None, FileState(TEST.format(script=name.name).encode())),
     ]
-    effect = [
-        FileChange(path, read_file(snapshot, path), after)
-        for path, after in drafting.effect.items()
-        if path not in made
-    ]
+    effect, made = _sort(snapshot, drafting.effect)
     walk.say("running the script and the tests in fresh sandboxes")
     evidence = await prove_script(bench, snapshot, kept, effect, walk.tell)
     proposal = replace(make_proposal(walk.run, snapshot.tree, [*kept, *effect]), evidence=evidence)
@@ -152,19 +166,31 @@ async def _propose(walk: Walk, bench: Bench, drafting: Drafting, draft: FileStat
     return walk.end("verified", message, proposal, drafting.said, artifacts)
 
 
+def _sort(
+    snapshot: Snapshot, effect: Mapping[str, FileState | None]
+) -> tuple[list[FileChange], dict[str, FileState | None]]:
+    """What a script changes in the project, and what it hands over; new data files and pictures are both."""
+    changed = [
+        FileChange(path, read_file(snapshot, path), after)
+        for path, after in effect.items()
+        if not path.startswith(FOLDER)
+    ]
+    return changed, {path: after for path, after in effect.items() if is_product(path, read_file(snapshot, path), "")}
+
+
 async def _run_again(walk: Walk, snapshot: Snapshot) -> RunEnded:
     """Run a kept script on the snapshot, and propose what it changes; no model is asked."""
     path, *arguments = walk.task.script
     bench = await find_bench(walk.settings, walk.run, walk.say, data=True, pool=walk.pool)
     walk.say(f"running {path}")
-    async with open_bench(bench, snapshot) as sandbox:
+    async with open_supplied(walk, bench, snapshot) as sandbox:
         done = await sandbox.spawn([sandbox.python, "-B", path, *arguments], timeout=SCRIPT_SECONDS)
         files = (await sandbox.changes()).files
+        bench = sandbox.bench
     said = done.stdout.strip()[:MAX_SAID]
     if done.exit_code != 0:
         return walk.end("failed", _failed(" ".join(arguments) or "no arguments", done), answer=said)
-    made = {name: now for name, now in files.items() if is_product(name, read_file(snapshot, name), path)}
-    changed = [FileChange(name, read_file(snapshot, name), now) for name, now in files.items() if name not in made]
+    changed, made = _sort(snapshot, files)
     artifacts = gather((), made)
     if not changed:
         return walk.end("answered", f"{path} ran and changes nothing.", answer=said, artifacts=artifacts)
@@ -227,4 +253,6 @@ def _failed(arguments: str, done: Completed) -> str:
         return f"Run with {arguments}, it did not end in time."
     said = (done.stderr.strip() or done.stdout.strip())[-MAX_SAID:]
     hint = " Every option needs a default." if done.exit_code == USAGE_ERROR and "usage:" in said else ""
+    if "unable to open database file" in said or "No such file or directory" in said:
+        hint += " A folder must be made before a file is written into it: os.makedirs(folder, exist_ok=True)."
     return f"Run with {arguments}, it ended with exit code {done.exit_code}.{hint}\n{said}"

@@ -43,6 +43,7 @@ class ModelSettings:
         retries: how often a request is tried again after a passing fault.
         threads: threads for the embedded model; 0 means one per core.
         context: tokens of context for the embedded model.
+        pictures: whether the endpoint's model is shown figures: `yes`, `no`, or `auto`, which goes by its name.
     """
 
     name: str = "auto"
@@ -52,6 +53,7 @@ class ModelSettings:
     retries: int = 3
     threads: int = 0
     context: int = 16384
+    pictures: str = "auto"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,7 +80,8 @@ class SandboxSettings:
         backend: `auto`, `docker` or `bubblewrap`.
         python: interpreter for the workspace's code; empty means the workspace's virtual environment,
             else the best found.
-        image: Docker image to use instead of the machine's own Python (docker backend only).
+        image: Docker image to use instead of the machine's own Python (docker backend only); `devcontainer` for the
+            one that the workspace's devcontainer.json names.
         runtime: the Docker engine's runtime to use, such as `runsc` (gVisor); empty means its default.
         limits: what it may use.
         ready: how many are started before they are needed: one for the proof of a run, and in an editor one for the
@@ -156,6 +159,7 @@ class Settings:
 
 
 Layer = Mapping[str, Any]
+PICTURES = ("auto", "yes", "no")
 PACKAGES = ("never", "ask", "always")
 
 VARIABLES: Mapping[str, tuple[str, ...]] = {
@@ -194,6 +198,10 @@ def load_settings(workspace: Path, overrides: Layer | None = None, environ: Mapp
     settings = _structure("the options", {**merged, "workspace": workspace.expanduser().resolve()})
     if settings.packages not in PACKAGES:
         raise SettingsError(f"The setting packages is one of {', '.join(PACKAGES)}, not {settings.packages!r}.")
+    if settings.model.pictures not in PICTURES:
+        raise SettingsError(
+            f"The setting model.pictures is one of {', '.join(PICTURES)}, not {settings.model.pictures!r}."
+        )
     for rung in settings.budget.ladder:
         if rung not in tuple(Rung):
             raise SettingsError(f"The setting budget.ladder holds some of {', '.join(Rung)}, not {rung!r}.")

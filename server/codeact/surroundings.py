@@ -9,9 +9,11 @@ import json
 import math
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import PurePosixPath
 
+from codeact.columns import describe_table
+from codeact.formatting import find_formatter, read_tools
 from codeact.snapshot import Snapshot, list_files, read_file
 
 CONVENTIONS = ("AGENTS.md", "CLAUDE.md", ".github/copilot-instructions.md")
@@ -26,6 +28,7 @@ MAX_READ = 200_000
 MAX_LOOKS = 6
 HEAD_LINES, LINE = 5, 160
 MAX_OUTLINE = 25
+MAX_PARTS, HEAD_PART = 20, 40
 WORD = re.compile(r"[a-z][a-z0-9]+")
 COMMON = """
 the and for with that this from into what where are all any per how many each show make give write file files folder
@@ -54,11 +57,14 @@ def describe_workspace(snapshot: Snapshot, question: str, size: int) -> str:
 
 
 def describe_conventions(snapshot: Snapshot, size: int) -> str:
-    """What the workspace tells assistants of its own conventions; empty if nothing."""
-    for path in CONVENTIONS:
-        if text := _text(snapshot, path).strip():
-            return f"The project's conventions ({path}):\n{text[:size]}"
-    return ""
+    """What the workspace tells assistants of its own conventions, and how it formats and lints; empty if nothing."""
+    told = ((path, _text(snapshot, path).strip()) for path in CONVENTIONS)
+    parts = [f"The project's conventions ({path}):\n{text[:size]}" for path, text in told if text][:1]
+    if formatter := find_formatter(snapshot):
+        tool = read_tools(snapshot).get(formatter)
+        length = tool.get("line-length") if isinstance(tool, Mapping) else None
+        parts.append(f"It is formatted with {formatter}{f', in lines of at most {length}' if length else ''}.")
+    return "\n".join(parts)
 
 
 def _rank(paths: Sequence[str], words: frozenset[str], read: Callable[[str], str]) -> list[str]:
@@ -99,10 +105,19 @@ def _look(snapshot: Snapshot, path: str) -> str:
         return f"{path} defines:\n" + "\n".join(_outline(text))
     if suffix == ".json":
         return f"{path} is:\n{_shape(text)}"
+    if suffix in (".csv", ".tsv") and text.strip():
+        return describe_table(path, text)
     lines = text.splitlines()
     head = "\n".join(line[:LINE] for line in lines[:HEAD_LINES])
     what = "rows" if suffix in TABLES else "lines"
-    return f"{path} ({len(lines)} {what}) begins:\n{head}"
+    return f"{path} ({len(lines)} {what}) begins:\n{head}" + (_split(lines) if suffix == ".log" else "")
+
+
+def _split(lines: Sequence[str]) -> str:
+    """Which part of a log's line is which: small models miscount."""
+    parts = lines[0].split()[:MAX_PARTS] if lines else []
+    told = ", ".join(f"[{number}] {part[:HEAD_PART]!r}" for number, part in enumerate(parts))
+    return f"\nThe first line's split() is: {told}" if told else ""
 
 
 def _outline(source: str) -> Iterator[str]:

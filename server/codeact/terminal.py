@@ -21,6 +21,7 @@ from codeact.events import (
     ModelAnswered,
     ModelChosen,
     ModelText,
+    PackagesAdded,
     Progress,
     RunEnded,
     RunStarted,
@@ -71,7 +72,7 @@ class Terminal:
             self._status.stop()
             self._status = None
 
-    def show(self, event: Event) -> None:  # noqa: C901 - one case for each kind of event
+    def show(self, event: Event) -> None:  # noqa: C901, PLR0912 - one case for each kind of event
         """Show one event."""
         if self.as_json:
             self.line(to_line(event))
@@ -83,6 +84,8 @@ class Terminal:
                 self._write_on(text)
             case ModelChosen(name=name):
                 self.say(f"model [cyan]{plain(name)}[/]")
+            case PackagesAdded(module=module, pins=pins):
+                self.say(f"[green]+[/] {plain(', '.join(pins))} [dim]for {plain(module)}[/]")
             case ModelAnswered():
                 self._writing = ""
             case RunStarted():

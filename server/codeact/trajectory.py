@@ -39,11 +39,21 @@ class Task:
 
 
 @dataclass(frozen=True)
+class Artifact:
+    """A picture, table or file that an action made."""
+
+    name: str
+    media_type: str
+    data: bytes = field(repr=False)
+
+
+@dataclass(frozen=True)
 class Message:
-    """One turn of the conversation with a model."""
+    """One turn of the conversation with a model; `pictures` go to models that can see."""
 
     role: Literal["system", "user", "assistant"]
     content: str
+    pictures: tuple[Artifact, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -98,12 +108,14 @@ class Sampling:
         temperature: how diverse they are; 0 is the likeliest words only.
         max_tokens: bound on the length of each answer.
         afresh: ask the first question again, without the failed attempts since, which draw a small model back to them.
+        stop: texts at which an answer ends; they are not part of it.
     """
 
     samples: int = 1
     temperature: float = 0.0
     max_tokens: int = 4096
     afresh: bool = False
+    stop: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -121,15 +133,6 @@ class Failure:
     type: str
     message: str
     traceback: str
-
-
-@dataclass(frozen=True)
-class Artifact:
-    """A picture, table or file that an action made."""
-
-    name: str
-    media_type: str
-    data: bytes = field(repr=False)
 
 
 class Outcome(StrEnum):

@@ -16,8 +16,10 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from codeact import __version__
+from codeact.containers import with_image
 from codeact.counterproof import MOST, QUICK, find_lies, make_failing
-from codeact.environments import choose_interpreter
+from codeact.environments import Addition, add_package, choose_interpreter, find_addition, with_additions
+from codeact.errors import PrepareError
 from codeact.evidence import Evidence
 from codeact.pool import Pool, open_view, order_for
 from codeact.proposal import tally
@@ -130,6 +132,7 @@ async def find_bench(
     *,
     data: bool = False,
     pool: Pool | None = None,
+    packages: Sequence[str] = (),
 ) -> Bench:
     """The bench for a run: the workspace's own Python or one prepared for it, unless an image brings one.
 
@@ -139,11 +142,24 @@ async def find_bench(
         on_progress: hears of an environment that has to be prepared first.
         data: libraries for data are wanted too, where the workspace has no environment of its own.
         pool: where sandboxes may be ready.
+        packages: what an earlier run had to add, pinned.
+
+    Raises:
+        PrepareError: such a package is no longer there, and may not be fetched without being asked for.
     """
     if settings.sandbox.image:
-        return Bench(settings, None, run, pool=pool)
+        return Bench(await asyncio.to_thread(with_image, settings, on_progress), None, run, pool=pool)
     interpreter = await asyncio.to_thread(choose_interpreter, settings, on_progress, data=data)
-    return Bench(settings, interpreter, run, pool=pool)
+    additions = [await asyncio.to_thread(_addition, settings, pin, interpreter) for pin in packages]
+    return Bench(settings, with_additions(interpreter, additions), run, pool=pool)
+
+
+def _addition(settings: Settings, pin: str, interpreter: Interpreter) -> Addition:
+    if found := find_addition(settings, pin, interpreter):
+        return found
+    if settings.packages == "always":
+        return add_package(settings, pin, interpreter)
+    raise PrepareError(f"The run needs {pin}, which is no longer there. Fetch it again: codeact prepare --with {pin}")
 
 
 @asynccontextmanager

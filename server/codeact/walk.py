@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
 
@@ -20,6 +20,7 @@ from codeact.snapshot import Snapshot, keep, open_snapshot, take_snapshot
 from codeact.trajectory import Artifact, Completion, Task, Usage
 
 Listener = Callable[[Event], None]
+Consent = Callable[[str], Awaitable[bool]]  # asks the developer a question
 
 
 @dataclass(frozen=True)
@@ -29,14 +30,15 @@ class Recording:
     tree: str
     model: ModelChosen
     completions: Sequence[Completion]
+    packages: tuple[str, ...] = ()
 
 
 @dataclass
 class Walk:
     """One task on its way: its settings, its journal, its listener, its price.
 
-    `model` is whom to ask if that is not for the settings to say; `pool` is where sandboxes may be ready; `note` goes
-    along with how it ends.
+    `model` is whom to ask if that is not for the settings to say; `pool` is where sandboxes may be ready; `consent`
+    asks the developer, if there is one; `note` goes along with how it ends.
     """
 
     task: Task
@@ -46,6 +48,7 @@ class Walk:
     on_event: Listener
     model: Model | None = None
     pool: Pool | None = None
+    consent: Consent | None = None
     usage: Usage = Usage()
     steps: int = 0
     why: str = ""

@@ -14,6 +14,7 @@ from codeact.events import (
     ModelAnswered,
     ModelChosen,
     ModelText,
+    PackagesAdded,
     Progress,
     RunEnded,
     RunStarted,
@@ -110,6 +111,7 @@ EVENTS: dict[str, Event] = {
     "localised": Localised(
         target="test_calc.py::test_add", suspects=(Suspect(path="calc.py", line=2, name="add", score=0.5),)
     ),
+    "packages": PackagesAdded(module="yaml", pins=("PyYAML==6.0.3",)),
     "chosen": ModelChosen(name="local:qwen", context=8192, schedule=(Sampling(),)),
     "text": ModelText(text="It "),
     "model": ModelAnswered(

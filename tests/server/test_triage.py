@@ -171,7 +171,7 @@ async def test_a_named_test_that_fails_alone_only_is_told(tmp_path: Path) -> Non
     task = Task(kind=TaskKind.FIX, tests=("test_tool.py::test_two",))
     heard = await fix(tmp_path, {"tool.py": code, "test_tool.py": tests}, task=task)
     assert heard.ended.status == "failed"
-    assert heard.ended.message.startswith("test_tool.py::test_two: passes among all tests, and fails alone.")
+    assert heard.ended.message.startswith("test_tool.py::test_two: passes among all tests and fails alone:")
 
 
 async def test_a_failure_that_depends_on_the_time_zone_is_told_and_mended(tmp_path: Path, scripted: Start) -> None:

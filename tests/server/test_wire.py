@@ -16,6 +16,7 @@ from codeact.events import (
     ModelAnswered,
     ModelChosen,
     ModelText,
+    PackagesAdded,
     Progress,
     RunEnded,
     RunStarted,
@@ -83,6 +84,7 @@ EVENT_VALUES: tuple[Event, ...] = (
     SnapshotTaken(tree="t", files=3, left_out=(Rejected(".env", "may hold secrets"),)),
     TestsRan(phase="before", report=REPORT),
     ModelText(text="```py"),
+    PackagesAdded(module="yaml", pins=("PyYAML==6.0",)),
     ModelChosen(name="m", context=4096, schedule=(Sampling(samples=2),)),
     ModelAnswered(
         kept=0,

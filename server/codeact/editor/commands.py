@@ -223,6 +223,7 @@ async def _run(ls: Session, uri: str, task: Task) -> Any:  # noqa: ANN401
             on_event=tell_and_publish,
             model=model_of_editor(ls, settings),
             pool=ls.pool,
+            consent=ls.ask,
         )
 
     return await ls.follow(TITLES[task.kind], work)

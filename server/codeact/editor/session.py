@@ -148,6 +148,14 @@ class Session(LanguageServer):
                 self.work_done_progress.end(token, types.WorkDoneProgressEnd(message="done"))
                 self.work_done_progress.tokens.pop(token, None)
 
+    async def ask(self, question: str) -> bool:
+        """Ask the developer, in the editor; what is closed without an answer means no."""
+        yes = types.MessageActionItem(title="Yes")
+        answer = await self.window_show_message_request_async(
+            types.ShowMessageRequestParams(types.MessageType.Info, question, [yes, types.MessageActionItem(title="No")])
+        )
+        return answer is not None and answer.title == yes.title
+
     def publish(self, workspace: Path, report: TestReport) -> None:
         """Show what fails, and no longer what does not."""
         old = self.reports.get(workspace)

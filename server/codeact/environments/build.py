@@ -75,17 +75,17 @@ def prepare(
     previous = os.umask(0o022)  # the sandbox runs as another user than root
     try:
         on_progress(f"making an environment for {requirements.source}")
-        _call(["venv", "--quiet", "--no-python-downloads", "--python", str(python), str(folder)], requirements)
+        call_uv(["venv", "--quiet", "--no-python-downloads", "--python", str(python), str(folder)], requirements.source)
         wanted = folder / "requirements.txt"
         wanted.write_text("\n".join(requirements.lines) + "\n", "utf-8")
         on_progress(f"installing {len(requirements.lines)} packages")
         inside = str(folder / "bin" / "python")
         options = ["--quiet", "--python", inside, "--only-binary", ":all:", "--compile-bytecode", "--link-mode", "copy"]
         if requirements.lines:
-            _call(["pip", "install", *options, "--requirement", str(wanted)], requirements)
+            call_uv(["pip", "install", *options, "--requirement", str(wanted)], requirements.source)
         if not _has(folder, "pytest"):
-            _call(["pip", "install", *options, "pytest"], requirements)
-        _open_up(folder)
+            call_uv(["pip", "install", *options, "pytest"], requirements.source)
+        open_up(folder)
         (folder / MARK).touch()
     except BaseException:
         shutil.rmtree(folder, ignore_errors=True)
@@ -109,7 +109,7 @@ def _has(folder: Path, name: str) -> bool:
     return any(folder.glob(f"lib/python*/site-packages/{name}-*.dist-info"))
 
 
-def _open_up(folder: Path) -> None:
+def open_up(folder: Path) -> None:
     """Files that were cached under a stricter umask keep its modes."""
     for path in (folder, *folder.rglob("*")):
         if not path.is_symlink():
@@ -117,10 +117,15 @@ def _open_up(folder: Path) -> None:
             path.chmod(mode | (0o555 if path.is_dir() or mode & 0o100 else 0o444))
 
 
-def _call(arguments: Sequence[str], requirements: Requirements) -> None:
+def call_uv(arguments: Sequence[str], source: str) -> None:
+    """Call uv for what a source asks for.
+
+    Raises:
+        PrepareError: it failed; the message says what to do.
+    """
     done = run_uv(arguments)
     if done.returncode:
-        raise PrepareError(_explain(done.stderr, requirements.source))
+        raise PrepareError(_explain(done.stderr, source))
 
 
 def _explain(said: str, source: str) -> str:

@@ -19,11 +19,13 @@ class Model(Protocol):
         context: tokens that prompt and answer may have together.
         schedule: how to ask on the first, second, ... turn; when it is used up, the agent gives up. A small model is
             asked for several diverse samples, since repeating it at temperature 0 repeats its mistake.
+        sees: whether it takes pictures.
     """
 
     name: str
     context: int
     schedule: tuple[Sampling, ...]
+    sees: bool
 
     async def sample(
         self, messages: Sequence[Message], sampling: Sampling, on_text: Listener | None = None

@@ -74,6 +74,7 @@ class LocalModel:
         self.context = plan.context
         self.schedule = plan.model.schedule
         self.fills = bool(plan.model.gap)
+        self.sees = False
         self._plan = plan
         self._on_progress = on_progress
 

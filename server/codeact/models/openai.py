@@ -18,7 +18,7 @@ import openai
 
 from codeact.errors import ModelError, ModelRefused
 from codeact.models.base import Listener
-from codeact.models.quirks import Body, Quirk, find_quirk, make_body
+from codeact.models.quirks import Body, Quirk, can_see, find_quirk, make_body
 from codeact.models.replies import Reply, read_reply
 from codeact.models.reports import DEFAULT_BASE_URL, Endpoint, report, scrub
 from codeact.models.trouble import PASSING, Trouble, translate
@@ -55,6 +55,7 @@ class OpenAIModel:
         self.name = name
         self.context = context
         self.schedule = schedule
+        self.sees = can_see(name, settings.pictures)
         self._endpoint = Endpoint.parse(settings.base_url)
         self._settings = settings
         self._quirks: frozenset[Quirk] = frozenset()

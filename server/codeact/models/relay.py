@@ -19,6 +19,7 @@ class RelayedModel:
         self.name = name
         self.context = CONTEXT
         self.schedule = SCHEDULE
+        self.sees = False
         self._ask = ask
 
     async def sample(

@@ -25,6 +25,7 @@ class ReplayModel:
         self.context = context
         self.fills = fills
         self.schedule = tuple(schedule or (Sampling(samples=max(1, len(entry.answers))) for entry in recorded))
+        self.sees = False
         self._recorded = tuple(recorded)
         self._next = 0
 

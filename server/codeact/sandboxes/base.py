@@ -22,12 +22,14 @@ class Interpreter:
         folders: host folders to show: its prefix, its base prefix, the folders that its `.pth` files name outside
             the workspace.
         sources: folders of the workspace to look for modules in, since they hold a project that is not installed.
+        additions: those of the folders that hold more packages, beside its own.
     """
 
     executable: Path
     version: tuple[int, int]
     folders: tuple[Path, ...]
     sources: tuple[Path, ...] = ()
+    additions: tuple[Path, ...] = ()
 
 
 def sandbox_user() -> tuple[int, int]:

@@ -92,6 +92,7 @@ def environment(interpreter: Interpreter | None) -> dict[str, str]:
         variables["PYTHONPATH"] = ":".join([LIB, *map(str, interpreter.sources)])
         folder = interpreter.executable.parent
         variables["PATH"] = f"{folder}:{path}"
+        variables["PYTHONPATH"] = ":".join([LIB, *map(str, interpreter.additions)])
         if (folder.parent / "pyvenv.cfg").exists():
             variables["VIRTUAL_ENV"] = str(folder.parent)
     return variables

@@ -1,0 +1,40 @@
+"""The tasks for ask and script are sound: what a good model writes is judged right, and a plausible mistake wrong.
+
+Both go through the real command line: sandbox, artifacts, diff and proof; only the model's words are scripted.
+"""
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import errands
+import pytest
+from openai_server import ScriptedOpenAI, say
+from tasks import check
+from trial import Setup, commit, run_codeact
+
+pytestmark = [
+    pytest.mark.bubblewrap,
+    pytest.mark.skipif(shutil.which("bwrap") is None, reason="bubblewrap is not installed"),
+]
+ALL = [errand for name in errands.SETS for errand in errands.load_errands(name)]
+
+
+@pytest.mark.parametrize("errand", ALL, ids=[errand.name for errand in ALL])
+def test_good_work_is_right_and_a_mistake_is_wrong(
+    errand: errands.Errand, tmp_path: Path, scripted: Callable[..., ScriptedOpenAI], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The checker tells one from the other, and the product can bring what it asks for."""
+    for code, words, is_right in ((errand.good, errand.words, True), (errand.wrong, "Done.", False)):
+        place = tmp_path / str(is_right)
+        workspace = place / "project"
+        workspace.mkdir(parents=True)
+        errands.write_workspace(errand, workspace)
+        commit(workspace)
+        server = scripted([say(f"```python\n{code}\n```"), say(words)], repeat=True)
+        monkeypatch.setenv("CODEACT_BASE_URL", server.base_url)
+        monkeypatch.setenv("CODEACT_API_KEY", "sk-test")
+        setup = Setup("scripted", "bubblewrap", 60)
+        result, trouble = run_codeact(workspace, place / "state", setup, [errand.kind, errand.instruction])
+        why = trouble or check(errand, result, place / "judged")
+        assert (why == "") is is_right, f"{why}\n{result.get('message')}\n{result.get('printed')}"
