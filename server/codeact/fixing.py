@@ -129,17 +129,17 @@ class Repair:
     async def facts(self, target: TestResult) -> Facts:
         """Run failing tests again, traced, and some that pass, and gather what is known about one of them."""
         if target.node_id not in self._traced or self._traced_files != self.files:
-            await self.trace(target)
+            report = await self.trace(target)
+            if self.forks and not report.failing and self.diagnosis(target).kind is not Kind.FLAKY:
+                self.forks = False  # a fork does not fail where the cold run did
+                await self.trace(target)
         found = self._traced.get(target.node_id, target)
         return collect_facts(found, self._read, self.is_protected, self.spectrum, self._changed(found))
 
     async def trace(self, target: TestResult) -> TestReport:
         """Trace the failing tests, last one first, then tests that pass; the report, without the latter."""
-        names = self._names_to_trace(target)
-        report, self.spectrum = await trace_tests(self._run, *names)
-        if self.forks and not report.failing:  # a fork does not fail where the cold run did
-            self.forks = False
-            report, self.spectrum = await trace_tests(self._run, *names)
+        report, spectrum = await trace_tests(self._run, *self._names_to_trace(target))
+        self.spectrum = spectrum.blame(target.node_id)
         self._traced_files = dict(self.files)
         self._traced = {result.node_id: result for result in report.failing}
         for result in report.failing:

@@ -48,6 +48,13 @@ class Spectrum:
     failing: Mapping[str, Lines] = field(default_factory=dict)
     passing: Mapping[str, Lines] = field(default_factory=dict)
 
+    def blame(self, node_id: str) -> "Spectrum":
+        """The same, with a test among those that fail, though it may have passed this time."""
+        if node_id not in self.passing:
+            return self
+        passing = {name: lines for name, lines in self.passing.items() if name != node_id}
+        return Spectrum({**self.failing, node_id: self.passing[node_id]}, passing)
+
 
 UNKNOWN = Spectrum()
 UNCHANGED: Heat = MappingProxyType({})
