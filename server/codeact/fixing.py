@@ -189,7 +189,9 @@ class Repair:
             return Verdict(passed=False, score=0.15, text=text, report=suite)
         self.files = dict(own)
         passing = [result for result in self.targets() if is_mended(result, suite) and result not in self.mended]
-        fresh = [result for result in passing if result == target or self.diagnosis(result).kind is not Kind.FLAKY]
+        # A flaky test that passes by the way is not mended; the target has passed often enough.
+        lucky = {result.node_id for result in passing if self.diagnosis(result).kind is Kind.FLAKY} - {target.node_id}
+        fresh = [result for result in passing if result.node_id not in lucky]
         self.mended += fresh
         self.causes.append(Mended(tuple(fresh), self.files))
         return Verdict(passed=True, score=1.0, report=suite)
@@ -267,7 +269,11 @@ class Repair:
         """The failing tests, and tests that pass: of the same files first, as many as can be run in a moment."""
         if after := self.diagnosis(target).after:
             return (*after, target.node_id), ()
-        others = [result.node_id for result in self.targets() if result not in self.mended and result != target]
+        others = [
+            result.node_id
+            for result in self.targets()
+            if result not in self.mended and result.node_id != target.node_id
+        ]
         usual = [node_id for node_id in others if node_id not in self._hanging][:MAX_TRACED]
         failing = (target.node_id,) if target.node_id in self._hanging else (*usual[::-1], target.node_id)
         paths = {node_id.partition("::")[0] for node_id in failing}

@@ -178,7 +178,8 @@ async def _group(walk: Walk, repair: Repair, bench: Bench, proposal: Proposal) -
         walk.say(f"proving cause {group.number} of {len(groups)} by itself")
         part = select(proposal, with_needs(replace(proposal, groups=groups), [group.number]))
         targets = [result for result in repair.mended if result.node_id in group.tests]
-        evidence = await prove(bench, repair.snapshot, changes_of(part), targets, repair.before)
+        often = replace(bench, repeats=repair.repeats())
+        evidence = await prove(often, repair.snapshot, changes_of(part), targets, repair.before)
         earlier = tuple(range(1, group.number))
         found.append(group if evidence.verified else replace(group, needs=earlier))
     return tuple(found)

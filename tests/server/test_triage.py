@@ -10,6 +10,7 @@ from openai_server import ScriptedOpenAI, say
 from workspaces import BROKEN, TESTS, make_workspace
 
 from codeact.diagnosis import Diagnosis, Kind
+from codeact.errors import ModelUnavailable
 from codeact.events import Event, Localised, RunEnded, Triaged
 from codeact.run import run_task
 from codeact.settings import load_settings
@@ -68,7 +69,11 @@ async def fix(
         {},
     )
     events: list[Event] = []
-    return Heard(await run_task(task, settings, on_event=events.append), events)
+    try:
+        ended = await run_task(task, settings, on_event=events.append)
+    except ModelUnavailable:  # what was found out before is there all the same
+        [ended] = [event for event in events if isinstance(event, RunEnded)]
+    return Heard(ended, events)
 
 
 async def test_what_lies_outside_of_the_code_is_told_and_nothing_is_tried(tmp_path: Path) -> None:

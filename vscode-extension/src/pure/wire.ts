@@ -113,12 +113,28 @@ export interface RunEnded {
   seconds?: number;
 }
 
+export interface Diagnosis {
+  node_id: string;
+  kind: "real" | "flaky" | "order" | "environment" | "collection";
+  detail: string;
+  hopeful: boolean;
+}
+
+export interface Suspect {
+  path: string;
+  line: number;
+  name: string;
+  score: number;
+}
+
 export type RunEvent = { run?: string } & (
   | Started
   | RunEnded
   | { event: "progress"; message: string }
   | { event: "snapshot"; tree: string; files: number; left_out: { path: string; reason: string }[] }
   | { event: "tests"; phase: string; report: TestReport }
+  | { event: "triaged"; diagnoses: Diagnosis[] }
+  | { event: "localised"; target: string; suspects: Suspect[] }
   | { event: "chosen"; name: string; context: number }
   | { event: "text"; text: string }
   | { event: "model" }
