@@ -182,6 +182,10 @@ class Repair:
             worse = [result for result in suite.failing if result.node_id in {*broken, *unmended}]
             text = f"{note}{target.node_id} passes now, but others are worse:\n{describe_failures(suite, worse)}"
             return Verdict(passed=False, score=0.5, text=text, report=suite)
+        if not is_mended(target, suite):
+            now = [result for result in suite.failing if result.node_id.startswith(target.node_id)]
+            text = f"{note}It passed now, but among all tests it fails:\n{describe_failures(suite, now)}"
+            return Verdict(passed=False, score=0.5, text=text, report=suite)
         smells = smells_of_fix(self.snapshot, self.changes(own), [target, *self.mended])
         if smells:
             self.doubted = self.doubted or Doubted(target, dict(own))
@@ -271,7 +275,7 @@ class Repair:
             return (*after, target.node_id), ()
         others = [
             result.node_id
-            for result in self.targets()
+            for result in self.within_reach()
             if result not in self.mended and result.node_id != target.node_id
         ]
         usual = [node_id for node_id in others if node_id not in self._hanging][:MAX_TRACED]

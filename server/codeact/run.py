@@ -155,7 +155,7 @@ async def _minimise(walk: Walk, repair: Repair) -> None:
 async def _propose(walk: Walk, repair: Repair, bench: Bench) -> RunEnded:
     """Make a proposal of what was mended and prove it; without any, offer changed tests as unproven, if there are."""
     files, targets = repair.best()
-    if not files:
+    if not files or not targets:
         return _no_fix(walk, repair)
     walk.say("proving the fix in a fresh sandbox")
     proposal, evidence = await _prove(walk, repair, bench, files, targets)

@@ -21,6 +21,7 @@ from codeact.trajectory import Outcome, TestReport, TestResult
 TRIAGE_SECONDS = 20.0
 MAX_CLOSER = 8  # tests that are looked at closer
 MORE_RUNS = 4  # of a flaky test, to learn how often it fails
+DOUBT = 2  # runs in which it did not fail, as if they had been seen: a few runs tell little
 MAX_BEFORE = 500  # tests among which one is looked for after which another fails
 LONG_SUITE = 10.0  # seconds of all tests above which they are not run once more
 MANY_TIMES = 10  # more time for looking closer where starting a test process takes long
@@ -124,7 +125,7 @@ async def _look_closer(
         kind=Kind.FLAKY,
         detail=f"It failed {failed} of {runs} times with nothing changed.{where}",
         hopeful=hopeful,
-        rate=failed / runs,
+        rate=failed / (runs + DOUBT),
     )
 
 
