@@ -38,6 +38,8 @@ class Tests:
         first: node ids of tests that run before the targets, which fail after those only.
     """
 
+    __test__ = False
+
     targets: tuple[str, ...]
     beside: tuple[str, ...]
     concerned: Callable[[Definition], frozenset[str]]
