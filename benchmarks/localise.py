@@ -1,4 +1,4 @@
-"""`make localise`: how near the first suspects of `codeact fix` are to where the fault is, for each bug of the corpus.
+"""How near the first suspects of `codeact fix` are to where the fault is, for each bug of the corpus.
 
 Each bug's tests run in a sandbox as in a run, and the suspects of the first failing test are ranked; no model is asked.
 For comparison, the order that needs no coverage: the traceback from the inside out, then what the test called.
