@@ -147,21 +147,20 @@ async def test_state_that_only_tests_keep_is_not_for_code_to_mend(tmp_path: Path
 
 
 async def test_a_flaky_test_is_not_verified_by_luck(tmp_path: Path, scripted: Start) -> None:
-    """A test that fails now and then: a change that does nothing for it is refused, one that mends it is proven often."""
-    flaky = "import time\n\ndef pick():\n    return time.time_ns() // 1000 % 2\n"
-    tests = "from dice import pick\n\ndef test_pick():\n    assert [pick() for _ in range(3)] == [0] * 3\n"
-    nothing = say("```python\ndef pick():\n    return time.time_ns() // 1000 % 2 + 0\n```\n")
+    """A test that fails every other time: a change that does nothing for it is refused, one that mends it is proven."""
+    code = (
+        "import pathlib\n\nCOUNT = pathlib.Path('/tmp/count')\n\ndef pick():\n"
+        "    seen = int(COUNT.read_text()) if COUNT.exists() else 0\n"
+        "    COUNT.write_text(str(seen + 1))\n    return 1 - seen % 2\n"
+    )
+    tests = "from dice import pick\n\ndef test_pick():\n    assert pick() == 0\n"
+    nothing = say("```python\ndef pick():\n    seen = int(COUNT.read_text()) if COUNT.exists() else 0\n"
+                  "    COUNT.write_text(str(seen + 1))\n    return (1 - seen) % 2\n```\n")  # fmt: skip
     right = say("```python\ndef pick():\n    return 0\n```\n")
-    for attempt in range(6):  # it must fail at first, and pass once after that
-        folder = tmp_path / str(attempt)
-        folder.mkdir()
-        files = {"dice.py": flaky, "test_dice.py": tests.replace("range(3)", "range(1)").replace("* 3", "* 1")}
-        heard = await fix(folder, files, scripted([nothing, right]), budget={"ladder": ["talk"]})
-        if heard.diagnoses and heard.diagnoses["test_dice.py::test_pick"].kind is Kind.FLAKY:
-            break
-    else:
-        pytest.fail("it was never seen to be flaky")
+    files = {"dice.py": code, "test_dice.py": tests}
+    heard = await fix(tmp_path, files, scripted([nothing, right]), budget={"ladder": ["talk"]})
     found = heard.diagnoses["test_dice.py::test_pick"]
+    assert found.kind is Kind.FLAKY
     assert 0 < found.rate < 1
     assert heard.ended.status == "verified", heard.ended.message
     assert "+    return 0" in heard.ended.diff
