@@ -156,14 +156,14 @@ async def test_a_flaky_test_is_not_verified_by_luck(tmp_path: Path, scripted: St
     tests = "from dice import pick\n\ndef test_pick():\n    assert pick() == 0\n"
     nothing = say("```python\ndef pick():\n    seen = int(COUNT.read_text()) if COUNT.exists() else 0\n"
                   "    COUNT.write_text(str(seen + 1))\n    return (1 - seen) % 2\n```\n")  # fmt: skip
-    right = say("```python\ndef pick():\n    return 0\n```\n")
+    right = say("```python\ndef pick():\n    seen = 1\n    return 1 - seen % 2\n```\n")
     files = {"dice.py": code, "test_dice.py": tests}
     heard = await fix(tmp_path, files, scripted([nothing, right]), budget={"ladder": ["talk"]})
     found = heard.diagnoses["test_dice.py::test_pick"]
     assert found.kind is Kind.FLAKY
     assert 0 < found.rate < 1
     assert heard.ended.status == "verified", heard.ended.message
-    assert "+    return 0" in heard.ended.diff
+    assert "+    seen = 1" in heard.ended.diff
     assert heard.ended.evidence
     assert heard.ended.evidence.repeats == {"test_dice.py::test_pick": passes_wanted(found.rate)}
 
