@@ -24,6 +24,7 @@ import select
 import socket
 import sys
 import tempfile
+import time
 from typing import Any, Iterator
 
 from codeact_sandbox import guard
@@ -247,6 +248,7 @@ def _become(request: dict[str, Any], descriptors: list[int]) -> None:
         os.set_inheritable(descriptors[2], True)  # noqa: FBT003 - positional only
         os.environ["CODEACT_REPORT_FD"] = str(descriptors[2])
     os.environ.update(request["environ"])
+    time.tzset()  # as a new process would, if they name a time zone
     numpy: Any = sys.modules.get("numpy.random")
     if numpy:  # else all forks would draw the same numbers; Python's own generator sees to that itself
         numpy.seed()

@@ -25,7 +25,7 @@ class Diagnosis:
         detail: one sentence for the developer.
         hopeful: whether a change of the product's code may help.
         after: node ids of tests after which alone it fails.
-        rate: how often it failed, 0 to 1.
+        rate: how often it fails, 0 to 1; for a flaky test rather less than was seen, since that was seldom.
     """
 
     node_id: str

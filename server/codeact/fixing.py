@@ -134,17 +134,17 @@ class Repair:
     async def facts(self, target: TestResult) -> Facts:
         """Run failing tests again, traced, and some that pass, and gather what is known about one of them."""
         if target.node_id not in self._traced or self._traced_files != self.files:
-            await self.trace(target)
+            report = await self.trace(target)
+            if self.forks and not report.failing and self.diagnosis(target).kind is not Kind.FLAKY:
+                self.forks = False  # a fork does not fail where the cold run did
+                await self.trace(target)
         found = self._traced.get(target.node_id, target)
         return collect_facts(found, self._read, self.is_protected, self.spectrum, self._changed(found))
 
     async def trace(self, target: TestResult) -> TestReport:
         """Trace the failing tests, last one first, then tests that pass; the report, without the latter."""
-        names = self._names_to_trace(target)
-        report, self.spectrum = await trace_tests(self._run, *names)
-        if self.forks and not report.failing:  # a fork does not fail where the cold run did
-            self.forks = False
-            report, self.spectrum = await trace_tests(self._run, *names)
+        report, spectrum = await trace_tests(self._run, *self._names_to_trace(target))
+        self.spectrum = spectrum.blame(target.node_id)
         self._traced_files = dict(self.files)
         self._traced = {result.node_id: result for result in report.failing}
         for result in report.failing:
@@ -185,13 +185,20 @@ class Repair:
             worse = [result for result in suite.failing if result.node_id in broken]
             text = f"{note}{target.node_id} passes now, but others are worse:\n{describe_failures(suite, worse)}"
             return Verdict(passed=False, score=0.5, text=text, report=suite)
+        if not is_mended(target, suite):
+            now = [result for result in suite.failing if result.node_id.startswith(target.node_id)]
+            text = f"{note}It passed now, but among all tests it fails:\n{describe_failures(suite, now)}"
+            return Verdict(passed=False, score=0.5, text=text, report=suite)
         smells = smells_of_fix(self.snapshot, self.changes(own), [target, *self.mended])
         if smells:
             self.doubted = self.doubted or Doubted(target, dict(own))
             text = f"{note}It passes now, but not by working out the answer. {' '.join(map(str, smells))}"
             return Verdict(passed=False, score=0.15, text=text, report=suite)
         self.files = dict(own)
-        fresh = [result for result in self.targets() if is_mended(result, suite) and result not in self.mended]
+        passing = [result for result in self.targets() if is_mended(result, suite) and result not in self.mended]
+        # A flaky test that passes by the way is not mended; the target has passed often enough.
+        lucky = {result.node_id for result in passing if self.diagnosis(result).kind is Kind.FLAKY} - {target.node_id}
+        fresh = [result for result in passing if result.node_id not in lucky]
         self.mended += fresh
         self.causes.append(Mended(tuple(fresh), self.files))
         return Verdict(passed=True, score=1.0, report=suite)
@@ -269,7 +276,11 @@ class Repair:
         """The failing tests, and tests that pass: of the same files first, as many as can be run in a moment."""
         if after := self.diagnosis(target).after:
             return (*after, target.node_id), ()
-        others = [result.node_id for result in self.targets() if result not in self.mended and result != target]
+        others = [
+            result.node_id
+            for result in self.within_reach()
+            if result not in self.mended and result.node_id != target.node_id
+        ]
         usual = [node_id for node_id in others if node_id not in self._hanging][:MAX_TRACED]
         failing = (target.node_id,) if target.node_id in self._hanging else (*usual[::-1], target.node_id)
         paths = {node_id.partition("::")[0] for node_id in failing}
@@ -302,9 +313,12 @@ class Repair:
         return [*(target.node_id for target in targets), *beside[:MAX_BESIDE]]
 
     def _related(self, target: TestResult) -> list[TestResult]:
-        """Other failing tests of the target's file that are yet to be mended."""
+        """Other tests of the target's file that always fail, and are yet to be mended."""
         path = target.node_id.partition("::")[0]
-        failing = (result for result in self.targets() if result.node_id.partition("::")[0] == path)
+        steady = (
+            result for result in self.within_reach() if self.diagnosis(result).kind in (Kind.REAL, Kind.COLLECTION)
+        )
+        failing = (result for result in steady if result.node_id.partition("::")[0] == path)
         others = [result for result in failing if result.node_id != target.node_id and result not in self.mended]
         return others[:MAX_RELATED]
 
@@ -321,9 +335,9 @@ class Repair:
         """Run tests in a new process, in the given order; all tests if there are no names."""
         return await run_tests(self.sandbox, Selection(tests=tuple(names)), self.limits)
 
-    async def run_warm(self, names: Sequence[str]) -> TestReport:
-        """Run tests in the given order, in a fork if that does the same as a new process."""
-        return await self._run(Selection(tests=tuple(names)))
+    async def run_warm(self, names: Sequence[str], **variables: str) -> TestReport:
+        """Run tests in the given order, in a fork if that does the same as a new process, with some variables set."""
+        return await self._run(Selection(tests=tuple(names), variables=tuple(variables.items())))
 
     async def _run_target(self, target: TestResult) -> TestReport:
         """Run one test as it failed: after others if it fails after those only, often if it does not always fail."""

@@ -29,7 +29,7 @@ MUCH_WORK = 3
 ALIKE = 0.5
 AGEING = 0.6
 MOST_CHANGED = 0.5
-OF_USE = 0.9  # what is left of the suspicion of a line for an assignment that it uses
+OF_USE = 0.6  # what is left of the suspicion of a line for an assignment that it uses
 OF_SHOWING = 0.5  # what is left of it in `__repr__`, which pytest itself calls to show what failed
 MOST = 1.0 + OF_FRAMES + OF_CHANGES + OF_WORK
 MAX_SUSPECTS = 20
@@ -47,6 +47,13 @@ class Spectrum:
 
     failing: Mapping[str, Lines] = field(default_factory=dict)
     passing: Mapping[str, Lines] = field(default_factory=dict)
+
+    def blame(self, node_id: str) -> "Spectrum":
+        """The same, with a test among those that fail, though it may have passed this time."""
+        if node_id not in self.passing:
+            return self
+        passing = {name: lines for name, lines in self.passing.items() if name != node_id}
+        return Spectrum({**self.failing, node_id: self.passing[node_id]}, passing)
 
 
 UNKNOWN = Spectrum()

@@ -28,8 +28,8 @@ from codeact.settings import Settings
 from codeact.supplies import missing_in, open_supplied
 from codeact.targets import matching
 from codeact.testing import Selection, run_tests, want_of_packages
-from codeact.trajectory import Outcome, Task, TaskKind, TestReport, TestResult
-from codeact.triage import triage
+from codeact.trajectory import Outcome, Task, TaskKind, TestResult
+from codeact.triage import find_lonely, triage
 from codeact.verify import Bench, find_bench, prove
 from codeact.walk import Consent, Listener, Recording, Walk, choose_model, freeze
 
@@ -107,7 +107,7 @@ async def fix_tests(walk: Walk, buffers: Mapping[str, str], recorded: Recording 
         if lack := want_of_packages(repair.targets()):
             return walk.end("failed", lack)
         if not repair.targets():
-            return _nothing_to_fix(walk, before)
+            return await _nothing_to_fix(walk, repair)
         bench.prepare(snapshot)  # for the proof
         await _triage(walk, repair)
         if not repair.within_reach():
@@ -159,7 +159,7 @@ async def _minimise(walk: Walk, repair: Repair) -> None:
 async def _propose(walk: Walk, repair: Repair, bench: Bench) -> RunEnded:
     """Make a proposal of what was mended and prove it; without any, offer changed tests as unproven, if there are."""
     files, targets = repair.best()
-    if not files:
+    if not files or not targets:
         return _no_fix(walk, repair)
     walk.say("proving the fix in a fresh sandbox")
     proposal, evidence = await _prove(walk, repair, bench, files, targets)
@@ -182,7 +182,8 @@ async def _group(walk: Walk, repair: Repair, bench: Bench, proposal: Proposal) -
         walk.say(f"proving cause {group.number} of {len(groups)} by itself")
         part = select(proposal, with_needs(replace(proposal, groups=groups), [group.number]))
         targets = [result for result in repair.mended if result.node_id in group.tests]
-        evidence = await prove(bench, repair.snapshot, changes_of(part), targets, repair.before)
+        often = replace(bench, repeats=repair.repeats())
+        evidence = await prove(often, repair.snapshot, changes_of(part), targets, repair.before)
         earlier = tuple(range(1, group.number))
         found.append(group if evidence.verified else replace(group, needs=earlier))
     return tuple(found)
@@ -227,12 +228,19 @@ def _unsolved(walk: Walk) -> str:
     return "; ".join(reasons[:MAX_TOLD] + more)
 
 
-def _nothing_to_fix(walk: Walk, before: TestReport) -> RunEnded:
+async def _nothing_to_fix(walk: Walk, repair: Repair) -> RunEnded:
+    before = repair.before
     chosen = matching(before, walk.task.tests)
     if before.problem:
         return walk.end("failed", before.problem)
     if not chosen:
         raise SettingsError(f"No test matches {', '.join(walk.task.tests)}. Name a path or a node id as pytest does.")
+    if lonely := await find_lonely(repair, chosen):
+        return walk.end(
+            "failed",
+            f"{', '.join(lonely)}: passes among all tests and fails alone: it needs what a test before it leaves. "
+            "A proof runs all tests, so it could not show that mended.",
+        )
     count = len(chosen)
     skipped = count - sum(result.outcome is Outcome.PASSED for result in chosen)
     note = f" ({skipped} skipped or expected to fail)" if skipped else ""

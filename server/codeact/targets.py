@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from codeact.trajectory import FAILING, Outcome, TestReport, TestResult
 
 LUCK = 0.01  # how likely a flaky test may pass as often as wanted though nothing mended it
-MIN_PASSES, MAX_PASSES = 3, 30
+MIN_PASSES, MAX_PASSES = 5, 30
 
 
 def passes_wanted(rate: float) -> int:

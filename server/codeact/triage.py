@@ -8,7 +8,7 @@ closer: alone, and with all others, in new processes. A test that fails only aft
 import re
 import time
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from codeact.diagnosis import Diagnosis, Kind
@@ -21,8 +21,12 @@ from codeact.trajectory import Outcome, TestReport, TestResult
 TRIAGE_SECONDS = 20.0
 MAX_CLOSER = 8  # tests that are looked at closer
 MORE_RUNS = 4  # of a flaky test, to learn how often it fails
+DOUBT = 2  # runs in which it did not fail, as if they had been seen: a few runs tell little
 MAX_BEFORE = 500  # tests among which one is looked for after which another fails
-LONG_SUITE = 10.0  # seconds above which all tests are not run once more
+LONG_SUITE = 10.0  # seconds of all tests above which they are not run once more
+MANY_TIMES = 10  # more time for looking closer where starting a test process takes long
+ZONES = {"XXX-12": "UTC+12", "XXX+11": "UTC-11"}
+LOCAL_TIME = re.compile(r"\b(fromtimestamp|mktime|localtime|strftime|astimezone|now|today|timestamp|tzset|ctime)\(")
 CHANGING = re.compile(r"0x[0-9a-f]+|\d+\.\d+|/tmp/\S+")
 
 
@@ -50,13 +54,26 @@ async def triage(repair: Repair) -> tuple[Diagnosis, ...]:
     """Diagnose all that the task is to mend. Runs tests; changes nothing."""
     around = repair.surroundings()
     targets = repair.targets()
-    watch = _Watch(time.monotonic() + TRIAGE_SECONDS)
+    watch = _Watch(time.monotonic() + TRIAGE_SECONDS + MANY_TIMES * min(repair.before.seconds, LONG_SUITE))
     unsteady = await _run_again(repair, targets, watch)
     found = {target.node_id: examine(target, around) for target in targets}
     closer = [target for target in unsteady if found[target.node_id].kind is not Kind.ENVIRONMENT]
     for target in closer[:MAX_CLOSER]:
         found[target.node_id] = await _look_closer(repair, target, watch, found[target.node_id], around)
+    found |= await _try_time_zones(repair, [target for target in targets if target not in unsteady], found, around)
     return tuple(found.values())
+
+
+async def find_lonely(repair: Repair, chosen: Sequence[TestResult]) -> tuple[str, ...]:
+    """Those of the tests that were named, and pass among all tests, that fail when they run alone."""
+    passed = [result.node_id for result in chosen if result.outcome is Outcome.PASSED]
+    if not repair.task.tests or len(passed) == len(repair.before.results):
+        return ()
+    lonely = []
+    for name in passed[:MAX_CLOSER]:
+        report = await repair.run_warm((name,))
+        lonely += [result.node_id for result in report.failing if result.node_id == name]
+    return tuple(lonely)
 
 
 async def _run_again(repair: Repair, targets: Sequence[TestResult], watch: _Watch) -> list[TestResult]:
@@ -92,7 +109,7 @@ async def _look_closer(
     if all(alone):
         repair.forks = repair.forks and watch.runs[name] == watch.failed[name]
         return plain
-    may_depend = not any(alone) and repair.before.seconds < LONG_SUITE
+    may_depend = not any(alone) and sum(result.seconds for result in repair.before.results) < LONG_SUITE
     fails_among_all = may_depend and watch.note(name, await repair.run_cold(()), target)
     if fails_among_all and (after := await _find_culprits(repair, target, watch)):
         return _describe_order(repair, target, after, around)
@@ -108,8 +125,34 @@ async def _look_closer(
         kind=Kind.FLAKY,
         detail=f"It failed {failed} of {runs} times with nothing changed.{where}",
         hopeful=hopeful,
-        rate=failed / runs,
+        rate=failed / (runs + DOUBT),
     )
+
+
+async def _try_time_zones(
+    repair: Repair, targets: Sequence[TestResult], found: Mapping[str, Diagnosis], around: Surroundings
+) -> dict[str, Diagnosis]:
+    """The ordinary failures of code that reads a clock which pass elsewhere on earth."""
+    others: dict[str, Diagnosis] = {}
+    real = [target for target in targets if found[target.node_id].kind is Kind.REAL]
+    asked = [target for target in real if _reads_clock(repair, target, around)]
+    for zone, place in ZONES.items() if asked else ():
+        report = await repair.run_warm([target.node_id for target in asked], TZ=zone)
+        for target in asked:
+            if is_mended(target, report):
+                others[target.node_id] = Diagnosis(
+                    node_id=target.node_id,
+                    kind=Kind.ENVIRONMENT,
+                    cause="timezone",
+                    detail=f"It passes where local time is {place}, and fails in the sandbox, where it is UTC.",
+                )
+    return others
+
+
+def _reads_clock(repair: Repair, target: TestResult, around: Surroundings) -> bool:
+    """Whether a test, or code that it runs, has to do with local time."""
+    paths = {target.node_id.partition("::")[0], *repair.spectrum.failing.get(target.node_id, {})}
+    return any(LOCAL_TIME.search(around.read(path) or "") for path in paths)
 
 
 async def _find_culprits(repair: Repair, target: TestResult, watch: _Watch) -> tuple[str, ...]:

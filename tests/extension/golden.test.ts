@@ -11,11 +11,23 @@ function golden<T>(name: string): T {
 
 describe("the server's messages", () => {
   it("become a run view, event by event", () => {
-    const names = ["started", "progress", "snapshot", "tests", "packages", "chosen", "text", "step", "result"];
+    const names = [
+      "started",
+      "progress",
+      "snapshot",
+      "tests",
+      "triaged",
+      "localised",
+      "packages",
+      "chosen",
+      "text",
+      "step",
+      "result",
+    ];
     const model = names.map((name) => golden<RunEvent>(`event-${name}`)).reduce(reduce, EMPTY);
     expect(model.run).toBe("20261123-120000-a7bc");
     expect(model.status).toBe("verified");
-    expect(model.entries.map((entry) => entry.kind)).toEqual(["note", "tests", "step", "result"]);
+    expect(model.entries.map((entry) => entry.kind)).toEqual(["note", "tests", "note", "note", "step", "result"]);
     expect(model.facts).toEqual(["shop", "3 files at 1111111111", "local:qwen"]);
   });
 

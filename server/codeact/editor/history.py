@@ -49,6 +49,7 @@ def review(settings: Settings, run: str) -> dict[str, Any]:
         "evidence": to_json(evidence),
         "state": record.fate() or "open",
         "files": [_describe(workspace, patch) for patch in shown.patches],
+        "groups": to_json(shown.groups),
     }
 
 

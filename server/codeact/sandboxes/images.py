@@ -8,7 +8,7 @@ from docker.errors import DockerException
 from requests.exceptions import RequestException
 
 from codeact.errors import PrepareError, SandboxUnavailable
-from codeact.sandboxes.docker import connect, translated
+from codeact.sandboxes.connection import connect, translated
 from codeact.trajectory import FileState
 
 Listener = Callable[[str], None]

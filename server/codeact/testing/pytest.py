@@ -37,11 +37,13 @@ class Selection:
         tests: node ids, files, folders, or the bare names of tests (`test_total`).
         trace: record which functions and lines of the workspace each test runs.
         deselect: node ids to leave out, with all that begin like them, as pytest does it.
+        variables: names and values of environment variables on top of the sandbox's.
     """
 
     tests: tuple[str, ...] = ()
     trace: bool = False
     deselect: tuple[str, ...] = ()
+    variables: tuple[tuple[str, str], ...] = ()
 
 
 async def run_tests(
@@ -134,6 +136,7 @@ async def _run_once(session: _Session, seconds: float) -> Completed:
         "CODEACT_TRACE": "1" if selection.trace else "0",
         "CODEACT_SELECT": json.dumps(names),
         **_digests(session.stream.results),
+        **dict(selection.variables),
     }
     return await session.sandbox.spawn(
         [*program, *left], timeout=seconds, environ=environ, on_report=session.stream.feed, warm=session.warm

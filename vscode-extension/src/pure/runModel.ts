@@ -1,6 +1,6 @@
 // The events of a run become what the run view shows. Entries are only ever appended.
 import { describeTask } from "./summary";
-import type { RunEnded, RunEvent, Status, Step, TestReport } from "./wire";
+import type { Diagnosis, RunEnded, RunEvent, Status, Step, Suspect, TestReport } from "./wire";
 
 export type Entry =
   | { kind: "note"; text: string }
@@ -53,6 +53,12 @@ export function reduce(model: RunModel, event: RunEvent): RunModel {
       return { ...model, facts: [...model.facts, event.name] };
     case "packages":
       return append(model, { kind: "note", text: `Fetched ${event.pins.join(", ")} for ${event.module}` });
+    case "triaged":
+      return event.diagnoses.filter((found) => found.kind !== "real").reduce(noteDiagnosis, model);
+    case "localised":
+      return event.suspects.length === 0
+        ? model
+        : append(model, { kind: "note", text: describeSuspects(event.suspects) });
     case "tests":
       return append(model, { kind: "tests", phase: event.phase, report: event.report });
     case "text":
@@ -66,6 +72,15 @@ export function reduce(model: RunModel, event: RunEvent): RunModel {
     default:
       return model; // an event of a newer server
   }
+}
+
+function noteDiagnosis(model: RunModel, found: Diagnosis): RunModel {
+  return append(model, { kind: "note", text: `${found.node_id}: ${found.kind}. ${found.detail}` });
+}
+
+function describeSuspects(suspects: readonly Suspect[]): string {
+  const shown = suspects.slice(0, 3).map((found) => `${found.path}:${found.line} ${found.name}`.trimEnd());
+  return `Suspects: ${shown.join(", ")}`;
 }
 
 function append(model: RunModel, entry: Entry): RunModel {

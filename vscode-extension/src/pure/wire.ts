@@ -114,6 +114,20 @@ export interface RunEnded {
   seconds?: number;
 }
 
+export interface Diagnosis {
+  node_id: string;
+  kind: "real" | "flaky" | "order" | "environment" | "collection";
+  detail: string;
+  hopeful: boolean;
+}
+
+export interface Suspect {
+  path: string;
+  line: number;
+  name: string;
+  score: number;
+}
+
 export type RunEvent = { run?: string } & (
   | Started
   | RunEnded
@@ -121,6 +135,8 @@ export type RunEvent = { run?: string } & (
   | { event: "snapshot"; tree: string; files: number; left_out: { path: string; reason: string }[] }
   | { event: "tests"; phase: string; report: TestReport }
   | { event: "packages"; module: string; pins: string[] }
+  | { event: "triaged"; diagnoses: Diagnosis[] }
+  | { event: "localised"; target: string; suspects: Suspect[] }
   | { event: "chosen"; name: string; context: number }
   | { event: "text"; text: string }
   | { event: "model" }
