@@ -8,7 +8,7 @@ Run inside the sandbox as a program of its own, `trials.py FILE`. The file is a 
 - `first`: node ids of tests that run before them;
 - `beside`: node ids that must pass too. A trial that breaks one of them is over;
 - `seconds`: how much processor time one trial may take; `budget`: how much all of them; so a busy machine tries as
-  many as an idle one. `enough`: after how many good ones to stop.
+  many as an idle one. `enough`: after how many good ones to stop; `more`: how many to try at most after the first.
 
 For each trial it writes to CODEACT_REPORT_FD a line such as `{"trial": 3, "mended": [0, 1], "broken": false}`, with the
 places of the targets that passed. Nothing of the project is imported before a fork, and an edit is seen by the imports
@@ -114,12 +114,13 @@ def main() -> None:
     os.set_inheritable(report, False)  # noqa: FBT003 - positional only
     sys.path.insert(0, os.getcwd())
     preload()
-    good = 0
+    good, after = 0, 0
     for number, verdict in _run_all(wanted):
         os.write(report, json.dumps({"trial": number, **verdict}).encode() + b"\n")
         good += not verdict["broken"] and {*wanted["trials"][number]["wanted"]} <= {*verdict["mended"]}
+        after += bool(good)
         used = resource.getrusage(resource.RUSAGE_CHILDREN)
-        if good >= wanted["enough"] or used.ru_utime + used.ru_stime >= wanted["budget"]:
+        if good >= wanted["enough"] or after > wanted["more"] or used.ru_utime + used.ru_stime >= wanted["budget"]:
             break
 
 

@@ -20,6 +20,7 @@ MAX_TRIALS = 2500
 MAX_SUSPECTS = 8
 MAX_NEIGHBOURS = 12
 ENOUGH = 4
+MORE = 100  # trials after the first that is good: what comes later is ever less likely
 FARTHER = 0.4  # what each place down the list of suspects adds to the cost of an edit
 COLDER = 1.5  # what it adds that no failing test is known to run a line
 CLOCK = 4  # times its processor time that all of a search may take by the clock
@@ -167,7 +168,7 @@ async def _try(
         "seconds": tests.patience,
     }
     enough = ENOUGH if targets else len(edits) + 1
-    content = json.dumps({**request, "budget": seconds, "enough": enough})
+    content = json.dumps({**request, "budget": seconds, "enough": enough, "more": MORE})
     await sandbox.write({TRIALS: FileState(content.encode("ascii"))})
     report = bytearray()
     program = [sandbox.python, "-B", "/run/codeact/lib/codeact_sandbox/trials.py", TRIALS]
