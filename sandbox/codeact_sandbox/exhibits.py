@@ -15,7 +15,7 @@ MAX_ROWS = 10_000
 MAX_BYTES = 8 * 1024 * 1024  # of one, in base64
 MAX_TOTAL = 24 * 1024 * 1024
 seen: dict[int, Any] = {}  # plotly figures that were handed over; they are held, so that no id is used twice
-drawn: list[int] = [0]  # matplotlib figures so far
+drawn = [0, 0]  # figures so far, of matplotlib and of plotly
 
 
 def collect(value: object, namespace: dict[str, Any]) -> list[dict[str, str]]:
@@ -28,7 +28,11 @@ def collect(value: object, namespace: dict[str, Any]) -> list[dict[str, str]]:
     shown = showing.take()
     chosen: list[dict[str, str]] = []
     size = 0
-    for exhibit in (*_figures(shown), *_interactive([*shown, value, *namespace.values()]), *_tables(value, namespace)):
+    for exhibit in (
+        *_figures(shown),
+        *_interactive([*shown, value], list(namespace.values())),
+        *_tables(value, namespace),
+    ):
         size += len(exhibit["data"])
         if len(exhibit["data"]) <= MAX_BYTES and size <= MAX_TOTAL and len(chosen) < MAX_EXHIBITS:
             chosen.append(exhibit)
@@ -58,16 +62,21 @@ def _figures(saved: list[Any]) -> Iterator[dict[str, str]]:
     showing.take()  # what was saved above
 
 
-def _interactive(values: list[Any]) -> Iterator[dict[str, str]]:
-    """Plotly figures as pages that need no network; each is handed over once."""
-    for value in values:
-        if type(value).__module__.partition(".")[0] != "plotly" or not hasattr(value, "to_html") or id(value) in seen:
-            continue
-        seen[id(value)] = value
+def _interactive(shown: list[Any], known: list[Any]) -> Iterator[dict[str, str]]:
+    """Plotly figures as pages that need no network: those that were shown, and those that nobody has shown yet."""
+    figures = {id(value): value for value in shown if _is_interactive(value)}
+    figures.update({id(value): value for value in known if _is_interactive(value) and id(value) not in seen})
+    for figure in figures.values():
+        seen[id(figure)] = figure
+        drawn[1] += 1
         try:
-            yield _exhibit(f"chart-{len(seen)}.html", "text/html", value.to_html(include_plotlyjs=True).encode())
+            yield _exhibit(f"chart-{drawn[1]}.html", "text/html", figure.to_html(include_plotlyjs=True).encode())
         except Exception:  # noqa: BLE001, S112 - see _figures
             continue
+
+
+def _is_interactive(value: object) -> bool:
+    return type(value).__module__.partition(".")[0] == "plotly" and hasattr(value, "to_html")
 
 
 def _tables(value: object, namespace: dict[str, Any]) -> Iterator[dict[str, str]]:

@@ -259,6 +259,6 @@ def _failed(arguments: str, done: Completed) -> str:
         return f"Run with {arguments}, it did not end in time."
     said = (done.stderr.strip() or done.stdout.strip())[-MAX_SAID:]
     hint = " Every option needs a default." if done.exit_code == USAGE_ERROR and "usage:" in said else ""
-    if "unable to open database file" in said or "No such file or directory" in said:
+    if "unable to open database file" in said:
         hint += " A folder must be made before a file is written into it: os.makedirs(folder, exist_ok=True)."
     return f"Run with {arguments}, it ended with exit code {done.exit_code}.{hint}\n{said}"

@@ -10,6 +10,7 @@ from editor_client import Editor, change_document, open_document, run_command
 from lsprotocol import types
 from openai_server import say
 from pygls.exceptions import JsonRpcException
+from wheels import make_wheel
 from workspaces import ANSWER, BROKEN, MENDED, make_workspace
 
 Start = Callable[..., Awaitable[Editor]]
@@ -88,6 +89,34 @@ async def test_a_question_with_a_selection_and_its_artifacts(workspace: Path, ed
     assert (sent["name"], base64.b64decode(sent["base64"])) == ("doubles.csv", b"a,2\n")
     with pytest.raises(JsonRpcException, match="has no artifact"):
         await run_command(client, "codeact.artifact", run=ended["run"], sha256="0")
+
+
+async def test_the_editor_is_asked_whether_a_package_may_be_fetched(
+    workspace: Path, editor: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A missing package is a question in the editor; with a yes the step is tried again, and the run tells of it."""
+    (tmp_path / "wheels").mkdir()
+    make_wheel(tmp_path / "wheels", "python_slugify", "6.0", module="slugify")
+    for name, value in (
+        ("FIND_LINKS", str(tmp_path / "wheels")),
+        ("OFFLINE", "1"),
+        ("CACHE_DIR", str(tmp_path / "uv")),
+    ):
+        monkeypatch.setenv(f"UV_{name}", value)
+    client = await editor(workspace, [say("```python\nimport slugify\nprint(slugify.VERSION)\n```"), say("It is 6.0.")])
+    questions: list[str] = []
+
+    @client.feature(types.WINDOW_SHOW_MESSAGE_REQUEST)
+    def on_question(params: types.ShowMessageRequestParams) -> types.MessageActionItem:
+        questions.append(params.message)
+        return (params.actions or [])[0]
+
+    ended = await run_command(client, "codeact.ask", instruction="Which slugify?")
+    assert (ended["status"], ended["answer"]) == ("answered", "It is 6.0.")
+    assert questions == ["The module slugify is missing. Fetch the package python-slugify for it?"]
+    shown = await run_command(client, "codeact.show", run=ended["run"])
+    [fetched] = [event for event in shown["events"] if event["event"] == "packages"]
+    assert fetched["pins"] == ["python-slugify==6.0"]
 
 
 async def test_new_files_are_created_and_removed_again(workspace: Path, editor: Start) -> None:

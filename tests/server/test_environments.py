@@ -114,7 +114,7 @@ def test_an_environment_is_built_once_and_chosen(settings: Settings, wheels: Pat
     told: list[str] = []
     made = prepare(settings, offer.requirements, offer.interpreter.executable, told.append)
     assert (made.packages_folder / "small.py").read_text() == "VERSION = '1.0'\n"
-    assert told == ["making an environment for requirements.txt", "installing 1 packages"]
+    assert told == ["making an environment for requirements.txt", "installing 1 package"]
     for wheel in wheels.iterdir():
         wheel.unlink()
     again = prepare(settings, offer.requirements, offer.interpreter.executable, told.append)
