@@ -27,7 +27,15 @@ describe("the server's messages", () => {
     const model = names.map((name) => golden<RunEvent>(`event-${name}`)).reduce(reduce, EMPTY);
     expect(model.run).toBe("20261123-120000-a7bc");
     expect(model.status).toBe("verified");
-    expect(model.entries.map((entry) => entry.kind)).toEqual(["note", "tests", "note", "note", "step", "result"]);
+    expect(model.entries.map((entry) => entry.kind)).toEqual([
+      "note",
+      "tests",
+      "note",
+      "note",
+      "note",
+      "step",
+      "result",
+    ]);
     expect(model.facts).toEqual(["shop", "3 files at 1111111111", "local:qwen"]);
   });
 
