@@ -12,7 +12,7 @@ import time
 import tomllib
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -37,6 +37,7 @@ from bare_sandbox import UncontainedSandbox  # noqa: E402
 
 OUTSIDE = "outside"
 PYTEST = "8.4.2"
+TEST_SECONDS = 120.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,7 +77,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if options.write:
         file = HERE / "results" / "compatibility.md"
         file.parent.mkdir(exist_ok=True)
-        file.write_text("\n".join(lines) + "\n", "utf-8")
+        kept = file.read_text("utf-8").splitlines() if file.exists() and options.only else []
+        file.write_text("\n".join(merge(kept, lines)) + "\n", "utf-8")
     show(rows, backends, lines)
     return 1 if unexplained else 0
 
@@ -122,7 +124,7 @@ async def run_everywhere(
     subject: Subject, settings: Settings, interpreter: Interpreter, backends: Sequence[str]
 ) -> dict[str, TestReport]:
     """Outside first, then in each sandbox."""
-    selection, limits = Selection(tests=subject.tests), settings.sandbox.limits
+    selection, limits = Selection(tests=subject.tests), replace(settings.sandbox.limits, test_seconds=TEST_SECONDS)
     snapshot = await asyncio.to_thread(take_snapshot, settings)
     outside: Any = UncontainedSandbox(settings.workspace, str(interpreter.executable))
     reports = {OUTSIDE: await run_tests(outside, selection, limits)}
@@ -169,6 +171,20 @@ def describe(rows: Mapping[Subject, Mapping[str, TestReport]], backends: Sequenc
         for (backend, name), text in found.items():
             notes.append(f"- {subject.name}, {backend}, `{name}`: {text[:300]} {reasons[backend, name] or '**?**'}")
     return [*lines, "", *notes], unexplained
+
+
+def merge(old: Sequence[str], new: Sequence[str]) -> list[str]:
+    """The new table, with the rows and notes of other packages that an older one has."""
+
+    def name(line: str) -> str:
+        return line.lstrip("|- ").partition(" ")[0].rstrip(",")
+
+    names = {name(line) for line in new if line.startswith("| ")}
+    kept = [line for line in old if line.startswith(("| ", "- ")) and name(line) not in names]
+    head, rows = new[:4], [line for line in new[4:] if line.startswith("| ")]
+    notes = [line for line in new if line.startswith("- ")]
+    rows += [line for line in kept if line.startswith("| ")]
+    return [*head, *sorted(rows), "", *notes, *(line for line in kept if line.startswith("- "))]
 
 
 def explain(subject: Subject, node_id: str) -> str:

@@ -18,9 +18,9 @@ from tempfile import TemporaryDirectory
 from rich.console import Console
 from rich.table import Table
 
-from codeact.pool import Order, Pool, open_view, order_for
-from codeact.sandboxes import find_interpreter, probe
-from codeact.sandboxes.base import Sandbox
+from codeact.pool import Order, Pool, order_for
+from codeact.sandboxes import find_interpreter, open_sandbox, probe
+from codeact.sandboxes.base import Sandbox, SandboxSpec
 from codeact.settings import Settings, load_settings
 from codeact.snapshot import Snapshot, materialise, take_snapshot
 from codeact.trajectory import Action
@@ -92,9 +92,17 @@ async def measure(settings: Settings, rounds: int, actions: int) -> tuple[dict[s
 
 async def measure_cold(order: Order, snapshot: Snapshot, timing: Timing, actions: int) -> None:
     """Open one sandbox over files that are there, run a first and further actions, end it."""
-    with materialise(snapshot):
+    with materialise(snapshot) as folder:
+        spec = SandboxSpec(
+            run="bench",
+            snapshot=folder,
+            workspace=order.workspace,
+            interpreter=order.interpreter,
+            limits=order.sandbox.limits,
+            state=order.state,
+        )
         started = time.perf_counter()
-        async with open_view(order, snapshot, "bench") as sandbox:
+        async with open_sandbox(spec, order.sandbox.backend) as sandbox:
             await act(sandbox)
             timing.cold.append(time.perf_counter() - started)
             for _ in range(actions):

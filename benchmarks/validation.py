@@ -165,7 +165,8 @@ def show(results: Mapping[str, Timing]) -> int:
     """Print the medians and ratios; 1 if a promise is broken."""
     table = Table(box=None, pad_edge=False, caption="medians of one run; the ratio is to pytest on the bare machine")
     for heading in ("project", "one candidate", "median", "times as fast", "promised"):
-        table.add_column(heading, justify="right" if heading in ("median", "times as fast") else "left", no_wrap=True)
+        is_figure = heading in ("median", "times as fast")
+        table.add_column(heading, justify="right" if is_figure else "left", no_wrap=is_figure)
     broken = False
     for name, timing in results.items():
         bare = statistics.median(timing.ways["pytest, bare machine"])

@@ -181,3 +181,13 @@ async def test_a_run_that_crashes_in_a_fork_is_run_cold(with_libraries: Opener) 
         for _ in range(3):
             report = await run_tests(sandbox, Selection(), Limits(), warm=True)
             assert [result.outcome for result in report.results] == [Outcome.PASSED]
+
+
+async def test_pytest_has_nothing_to_object_to(with_libraries: Opener) -> None:
+    """Plugins that were imported before pytest began are a warning, and here warnings are errors."""
+    ini = "[pytest]\nfilterwarnings = error\nasyncio_default_fixture_loop_scope = function\n"
+    test = ASK.format(name="plain", what="''")
+    async with with_libraries() as sandbox:
+        printed = await run_thrice(sandbox, {"pytest.ini": ini, "test_it.py": test})
+        assert printed[0] == "own "
+        assert set(printed[1:]) <= {"shared ", "own "}  # whichever it is, it did not fail
