@@ -126,7 +126,6 @@ async def test_its_walls_hold(spec: SandboxSpec, tmp_path: Path, theme: str) -> 
     assert {name: outcome for name, outcome in outcomes.items() if not outcome.startswith("HELD")} == {}
 
 
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # docker's, of what did not start
 async def test_what_it_needs_is_said(engine: SecondEngine, spec: SandboxSpec) -> None:
     """No image named, one that is not there, one without Python, a runtime that it lacks: each has a message."""
     client = engine.client()
