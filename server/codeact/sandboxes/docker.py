@@ -253,11 +253,12 @@ def _tmpfs(spec: SandboxSpec) -> dict[str, str]:
 def _attach_and_start(container: str) -> Any:  # noqa: ANN401 - see Attached
     client = connect()
     connection = client.attach_socket(container, params={"stdin": 1, "stdout": 1, "stderr": 1, "stream": 1})
+    held = getattr(connection, "_sock", connection)
     try:
         client.start(container)
     except BaseException:
         connection.close()
-        getattr(connection, "_sock", connection).close()
+        held.close()
         raise
     return connection
 
