@@ -39,6 +39,7 @@ scenario(
     await editor.page.locator(".quick-input-list .monaco-list-row", { hasText: "Parrot" }).waitFor();
     await editor.shot("models");
     await editor.pick("Parrot");
+    await editor.page.getByText("CodeAct asks Parrot from now on").first().waitFor();
     await editor.side("Testing");
     await editor.row("test_calc.py").waitFor();
     await editor.row("test_calc.py").locator(".monaco-tl-twistie").click();
