@@ -27,7 +27,7 @@ scenario(
 
 scenario(
   "others",
-  "a model of the editor mends a test of another extension, from the Testing view, its message and the chat",
+  "a model of the editor mends a test of another extension, from the Testing view and from its message",
   {
     files: FILES,
     companion: true,
@@ -55,33 +55,6 @@ scenario(
     await editor.shot("message");
     await message.first().click();
     await editor.press(PROVEN, "Accept");
-    await editor.toast("Applied to calc.py").waitFor();
-  },
-);
-
-scenario(
-  "chat",
-  "the chat participant fixes and shows its proof",
-  {
-    files: FILES,
-    script: [BOTH],
-    companion: true,
-    settings: { "chat.disableAIFeatures": false },
-  },
-  async (editor) => {
-    await editor.openFile("calc.py");
-    await editor.command("Chat: Open Chat");
-    const input = editor.page.locator(
-      ".interactive-session .interactive-input-editor, .interactive-session .chat-editor-container",
-    );
-    await input.first().click();
-    await editor.page.keyboard.type("@codeact /fix ");
-    await editor.shot("asked");
-    await editor.page.keyboard.press("Enter");
-    const answer = editor.page.locator(".interactive-response", { hasText: PROVEN });
-    await answer.first().waitFor();
-    await editor.shot("answered");
-    await answer.getByText("Accept", { exact: true }).first().click();
     await editor.toast("Applied to calc.py").waitFor();
   },
 );
