@@ -104,13 +104,14 @@ scenario(
     await editor.trust();
     await editor.page.locator(".getting-started-step.expanded", { hasText: "Fix failing tests" }).waitFor();
     await editor.shot("example");
+    if (!EMBEDDED) return; // `codeact model pull` has not brought it
     await editor.page
       .locator(".getting-started-step.expanded")
       .getByRole("button", { name: "Fix Failing Tests" })
       .click();
     await editor.toast(PROVEN).waitFor({ timeout: 4 * PATIENCE });
     await editor.shot("mended");
-    if (EMBEDDED) assert.match(await editor.view().locator("#facts").textContent(), /local/);
+    assert.match(await editor.view().locator("#facts").textContent(), /local/);
     await editor.press(PROVEN, "Accept");
     await editor.toast("Applied to").waitFor();
   },

@@ -6,6 +6,8 @@ import { mayRun } from "../ui/trust";
 import { downloadModel, SIZE } from "./download";
 
 interface Choice extends vscode.QuickPickItem {
+  /** Of a model that can be chosen without further questions. */
+  name?: string;
   choose?: () => Promise<void>;
 }
 
@@ -13,6 +15,7 @@ export async function chooseModel(server: Server, secrets: vscode.SecretStorage)
   if (!mayRun()) return;
   const choice = await pickModel((editors) => choices(server, secrets, editors));
   await choice?.choose?.();
+  if (choice?.name) vscode.window.setStatusBarMessage(`$(check) CodeAct asks ${choice.name} from now on`, 6000);
 }
 
 /** The list is there at once; what the editor offers joins it as its extensions wake up. */
@@ -44,7 +47,7 @@ function choices(server: Server, secrets: vscode.SecretStorage, editors: vscode.
   const separator = (label: string): Choice => ({ label, kind: vscode.QuickPickItemKind.Separator });
   const offered = editors.map((model): Choice => {
     const choose = () => set({ "model.name": "editor", "model.editorModel": model.id, "model.baseUrl": undefined });
-    return { label: `$(sparkle) ${model.name}`, description: model.vendor, choose };
+    return { name: model.name, label: `$(sparkle) ${model.name}`, description: model.vendor, choose };
   });
   return [
     separator("Without a key"),

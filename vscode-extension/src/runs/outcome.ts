@@ -45,8 +45,8 @@ function offerFor(result: RunEnded, kind: Kind): Offer {
 
 function failedButtons(result: RunEnded): Record<string, string> {
   const buttons: Record<string, string> = result.run ? { "Show Run": "codeact.openRun" } : {};
-  if (/\bkey\b/i.test(result.message)) buttons["Set API Key"] = "codeact.setApiKey";
-  else if (/codeact model pull/.test(result.message)) buttons["Download Model"] = "codeact.downloadModel";
+  if (/codeact model pull/.test(result.message)) buttons["Download Model"] = "codeact.downloadModel";
+  else if (/\bkey\b/i.test(result.message)) buttons["Set API Key"] = "codeact.setApiKey";
   else if (/\bmodel\b/i.test(result.message)) buttons["Choose Model"] = "codeact.chooseModel";
   if (/sandbox|bubblewrap|docker/i.test(result.message)) buttons.Doctor = "codeact.showDoctor";
   return buttons;

@@ -26,8 +26,8 @@ function buttons(error: unknown, message: string): Map<string, [string, ...unkno
     found.set("Get Python", ["vscode.open", vscode.Uri.parse("https://www.python.org/downloads/")]);
     return found;
   }
-  if (/\bkey\b/i.test(message)) found.set("Set API Key", ["codeact.setApiKey"]);
   if (/codeact model pull/.test(message)) found.set("Download Model", ["codeact.downloadModel"]);
+  else if (/\bkey\b/i.test(message)) found.set("Set API Key", ["codeact.setApiKey"]);
   if (/\bmodel\b/i.test(message)) found.set("Choose Model", ["codeact.chooseModel"]);
   if (/sandbox|bubblewrap|docker/i.test(message)) found.set("Doctor", ["codeact.showDoctor"]);
   return found.set("Show Log", ["codeact.showLog"]);
