@@ -14,8 +14,8 @@ from codeact.evidence import Patch, Proposal
 from codeact.journal import find_run, read_journal
 from codeact.lines import split_lines
 from codeact.proposal import separate
+from codeact.proposing import summary
 from codeact.record import Record
-from codeact.run import summary
 from codeact.settings import Settings
 from codeact.trajectory import Artifact, FileState, Step
 from codeact.wire import to_json
