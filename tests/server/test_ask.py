@@ -140,12 +140,16 @@ async def test_numbers_that_nobody_computed_are_not_taken(workspace: Path, scrip
     assert ended.answer.endswith("(Not among what the code printed: 4711.)")
 
 
-PYPLOT = """
+PICTURE = bytes.fromhex(  # one pixel
+    "89504e470d0a1a0a0000000d4948445200000001000000010802000000907753de0000000c49444154789c63d0cabf0d0002"
+    "3b0175afa68dbc0000000049454e44ae426082"
+)
+PYPLOT = f"""
 class Figure:
     axes = ()
 
     def savefig(self, file, **_):
-        file.write(b"\\x89PNG picture")
+        file.write({PICTURE!r})
 
 opened = [1]
 def get_fignums():
@@ -177,7 +181,7 @@ async def test_a_figure_goes_back_to_a_model_that_can_see(workspace: Path, scrip
             continue
         text, picture = sent
         assert "drawn" in text["text"]
-        data = base64.b64encode(b"\x89PNG picture").decode()
+        data = base64.b64encode(PICTURE).decode()
         assert picture == {"type": "image_url", "image_url": {"url": f"data:image/png;base64,{data}"}}
         if refuses:
             assert isinstance(server.requests[2]["messages"][-1]["content"], str)
