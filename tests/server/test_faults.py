@@ -115,7 +115,7 @@ STATE_ON = 'mkdir -p $1 && mount -t tmpfs -o size=$2,nr_inodes=$3 tmpfs $1 && sh
 
 @pytest.mark.skipif(os.getuid() != 0, reason="only root can mount a small disk")
 @pytest.mark.parametrize(
-    ("size", "nodes"), [("4k", 1000), ("40k", 1000), ("64k", 1000), ("88k", 1000), ("1m", 40), ("1m", 60)]
+    ("size", "nodes"), [("4k", 1000), ("40k", 1000), ("64k", 1000), ("88k", 1000), ("1m", 30), ("1m", 36)]
 )
 def test_a_full_disk_has_one_message(
     workspace: Path, backend: str, scripted: Callable[..., ScriptedOpenAI], size: str, nodes: int

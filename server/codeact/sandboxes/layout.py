@@ -89,10 +89,9 @@ def environment(interpreter: Interpreter | None) -> dict[str, str]:
         "USER": "user",
     }
     if interpreter:
-        variables["PYTHONPATH"] = ":".join([LIB, *map(str, interpreter.sources)])
         folder = interpreter.executable.parent
         variables["PATH"] = f"{folder}:{path}"
-        variables["PYTHONPATH"] = ":".join([LIB, *map(str, interpreter.additions)])
+        variables["PYTHONPATH"] = ":".join([LIB, *map(str, (*interpreter.sources, *interpreter.additions))])
         if (folder.parent / "pyvenv.cfg").exists():
             variables["VIRTUAL_ENV"] = str(folder.parent)
     return variables
