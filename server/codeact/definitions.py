@@ -53,6 +53,15 @@ def list_definitions(path: str, source: str) -> tuple[Definition, ...]:
     return tuple(found)
 
 
+def parses(source: str) -> bool:
+    """Whether a text is a Python program."""
+    try:
+        ast.parse(source)
+    except (SyntaxError, ValueError):
+        return False
+    return True
+
+
 def functions(body: Sequence[ast.stmt]) -> Iterator[tuple[str, Function]]:
     """The outermost functions and the methods among some statements, with their names."""
     for name, node in _walk(body, ""):

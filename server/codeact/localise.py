@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
-from codeact.definitions import Definition, list_definitions
+from codeact.definitions import Definition, list_definitions, parses
 from codeact.lines import changed_regions, split_lines
 from codeact.trajectory import Frame, TestResult
 
@@ -96,7 +96,14 @@ def rank(
     scores = _weigh_definitions(definitions, heat, sources, changed)
     first = {_at(definitions, frame): -number for number, frame in reversed(list(enumerate(called)))}
     ranked = sorted(scores.items(), key=lambda found: (round(found[1], 3), first.get(found[0], -len(called))))
-    return [(definitions[number], score) for number, score in ranked[::-1][:MAX_SUSPECTS]], heat
+    found = [(definitions[number], score) for number, score in ranked[::-1][:MAX_SUSPECTS]]
+    return [*_broken(sources, frames), *found], heat
+
+
+def _broken(sources: Mapping[str, str], frames: Sequence[Frame]) -> list[tuple[Definition, float]]:
+    """The files of a traceback that do not parse, whole: there is no doubt about them."""
+    paths = dict.fromkeys(frame.path for frame in frames if not parses(sources.get(frame.path, "")))
+    return [(Definition(path, "", 1, sources[path]), 1.0) for path in paths]
 
 
 def find_late_lines(path: str, text: str, versions: Sequence[bytes]) -> Heat:

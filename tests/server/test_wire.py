@@ -10,9 +10,11 @@ from typing import get_args
 import pytest
 
 from codeact import events, evidence, trajectory
+from codeact.diagnosis import Diagnosis, Kind, Suspect
 from codeact.errors import WireError
 from codeact.events import (
     Event,
+    Localised,
     ModelAnswered,
     ModelChosen,
     ModelText,
@@ -23,6 +25,7 @@ from codeact.events import (
     SnapshotTaken,
     StepTaken,
     TestsRan,
+    Triaged,
 )
 from codeact.evidence import Applied, Evidence, Tally
 from codeact.proposal import make_proposal
@@ -85,6 +88,8 @@ EVENT_VALUES: tuple[Event, ...] = (
     TestsRan(phase="before", report=REPORT),
     ModelText(text="```py"),
     PackagesAdded(module="yaml", pins=("PyYAML==6.0",)),
+    Triaged(diagnoses=(Diagnosis(node_id="test_a.py::test_a", kind=Kind.FLAKY, rate=0.5),)),
+    Localised(target="test_a.py::test_a", suspects=(Suspect(path="a.py", line=2, name="f", score=0.5),)),
     ModelChosen(name="m", context=4096, schedule=(Sampling(samples=2),)),
     ModelAnswered(
         kept=0,
@@ -139,7 +144,7 @@ def test_the_result_object_has_the_keys_of_the_contract() -> None:
     assert result["event"] == "result"
     assert result["schema"] == events.SCHEMA_VERSION == 1
     assert set(result) == {
-        "event", "schema", "run", "status", "message", "diff", "answer", "artifacts", "evidence", "proposal", "usage",
+        "event", "schema", "run", "status", "message", "diff", "answer", "artifacts", "evidence", "proposal", "usage", "cost", "note",
         "seconds",
     }  # fmt: skip
     assert set(result["usage"]) == {"model_calls", "prompt_tokens", "completion_tokens", "seconds"}

@@ -142,7 +142,7 @@ def _command(spec: SandboxSpec, base: Path, groups: Sequence[Path], files: Mappi
     scratch = f"size={spec.limits.scratch_bytes},nr_inodes={INODES},mode=1777,nosuid,nodev"
     overlay = f"lowerdir={_escape(spec.snapshot)},upperdir={_escape(base)}/upper,workdir={_escape(base)}/work"
     owner = ":".join(map(str, sandbox_user() if is_root else (0, 0)))
-    # Folders are not renamed by reference, so that each with a change in it is in the upper layer; userxattr implies it.
+    # No folder is renamed by reference, so that each with a change in it is in the upper layer; userxattr implies that.
     overlay += ",redirect_dir=off" if is_root else ",userxattr"
     shell = ["sh", "-c", MOUNT, "codeact", str(base), size, scratch, owner, overlay, " ".join(map(str, groups))]
     return [*_unshare(), *shell, *_bwrap(spec, base, files, is_root=is_root)]
