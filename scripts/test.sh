@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Runs pytest with coverage, and without arguments the extension's tests too, in a real VS Code as well. What tests need
-# beyond Python is set up where that is possible; where it is not, those tests skip and say why. Ends with pytest's own
-# closing line.
+# Runs pytest with coverage, and without arguments the extension's unit tests too. What tests need beyond Python is set up
+# where that is possible; where it is not, those tests skip and say why. Ends with pytest's own closing line. With
+# CODEACT_E2E=1 the scenarios in a real VS Code are among them, as in `make e2e`.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 . scripts/common.sh
@@ -14,9 +14,6 @@ trap 'scripts/docker-engine.sh stop' EXIT
 
 extension=0
 if [ $# -eq 0 ]; then
-    export CODEACT_E2E=1
-    # The packages first, since only one may install some at a time; the rest while other tests run.
-    if scripts/e2e-tools.sh packages >/dev/null; then scripts/e2e-tools.sh editor >/dev/null 2>&1 & fi
     say "The extension's unit tests"
     scripts/extension.sh test || extension=$?
     [ "$extension" -ne 3 ] || echo "Skipped: the extension is not tested here."

@@ -1,4 +1,4 @@
-"""The scenarios in a real VS Code, as one of `make test`'s tests. Alone, one line for each: `make e2e`."""
+"""The scenarios in a real VS Code, as one of `make test`'s tests where CODEACT_E2E is set. Alone: `make e2e`."""
 
 import os
 import subprocess
@@ -11,7 +11,7 @@ UNAVAILABLE = 3
 
 
 @pytest.mark.last
-@pytest.mark.skipif("CODEACT_E2E" not in os.environ, reason="`make test` runs the scenarios in VS Code, and `make e2e`")
+@pytest.mark.skipif("CODEACT_E2E" not in os.environ, reason="`make e2e` runs the scenarios in VS Code, and CODEACT_E2E=1 make test")
 def test_the_extension_in_a_real_vs_code() -> None:
     """All scenarios pass; pictures, and traces of what failed, are in tests/e2e/output."""
     program = [str(TOP / "scripts" / "e2e.sh")]
