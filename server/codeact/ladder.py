@@ -136,7 +136,9 @@ class Ladder:
             with suppress(ModelError):  # as above
                 candidates = await choose(self.model, candidates, facts, self.repair.sources(facts), self._record)
         for candidate in candidates:
+            others = "; ".join(other.edit.what for other in candidates if other is not candidate)
             thought = f"Of {found.tried} single edits that were tried, this one passes: {candidate.edit.what}."
+            thought += f" Less likely, but passing too: {others}." if others else ""
             if step := await self.repair.take(candidate, facts, thought):
                 self._tell(StepTaken(step=step))
                 return True
