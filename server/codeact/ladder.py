@@ -6,10 +6,11 @@ conversation to the end before edits are tried blindly.
 """
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from codeact.agent import Ending, work
-from codeact.errors import ModelUnavailable
+from codeact.errors import ModelError, ModelUnavailable
 from codeact.events import Event, Localised, ModelAnswered, StepTaken
 from codeact.facts import Facts
 from codeact.fixing import Repair
@@ -108,7 +109,11 @@ class Ladder:
                     self.walk.why = Ending.OUT_OF_MONEY
                     return False
                 self.walk.say(f"having line {blank.line} of {blank.definition.path} filled in ({number}/{len(chosen)})")
-                completion = self._record(blank, await model.fill(blank.gap, sampling), sampling)
+                try:
+                    completion = self._record(blank, await model.fill(blank.gap, sampling), sampling)
+                except ModelError as trouble:  # an endpoint may have such a model, and no way to ask it so
+                    self.walk.why = str(trouble)
+                    return False
                 edits = read_edits(blank, completion, sources[blank.definition.path])
                 found = await self.repair.search(facts, edits, seconds=FILL_SECONDS) if edits else Search()
                 if await self._take(found, facts, trusted=True) or await self._take(found, facts, trusted=False):
@@ -128,9 +133,12 @@ class Ladder:
         candidates = [candidate for candidate in found.candidates if candidate.trusted == trusted]
         if can_fill(self.model) and len(candidates) > 1:
             self.walk.say(f"{len(candidates)} edits pass: asking which is the likeliest")
-            candidates = await choose(self.model, candidates, facts, self.repair.sources(facts), self._record)
+            with suppress(ModelError):  # as above
+                candidates = await choose(self.model, candidates, facts, self.repair.sources(facts), self._record)
         for candidate in candidates:
+            others = "; ".join(other.edit.what for other in candidates if other is not candidate)
             thought = f"Of {found.tried} single edits that were tried, this one passes: {candidate.edit.what}."
+            thought += f" Less likely, but passing too: {others}." if others else ""
             if step := await self.repair.take(candidate, facts, thought):
                 self._tell(StepTaken(step=step))
                 return True

@@ -415,3 +415,14 @@ async def test_tests_that_a_change_is_likely_to_break_run_first(workspace: Path,
     seen = [{result.node_id.rpartition("::")[2] for result in report.results} for report in reports if report]
     everything = {"test_add", "test_double", "test_far", "test_less", "test_less_nothing"}
     assert seen == [everything, {"test_less_nothing"}, everything]
+
+
+async def test_an_endpoint_that_cannot_fill_gaps_is_asked_for_answers(workspace: Path, scripted: Start) -> None:
+    """A model that is known to fill gaps, on a server that does not take such requests, is asked in words."""
+    make_workspace(workspace)
+    model = {"name": "qwen2.5-coder-1.5b", "base_url": scripted([say(ANSWER)]).base_url}
+    settings = settings_for(workspace, None, model=model, budget={"ladder": ["fill", "answer"]})
+    steps: list[StepTaken] = []
+    ended = await run_task(FIX, settings, on_event=lambda event: isinstance(event, StepTaken) and steps.append(event))
+    assert ended.status == "verified", ended.message
+    assert steps[0].step.rung == "answer"

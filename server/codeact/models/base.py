@@ -1,6 +1,8 @@
 """What the core knows of a model."""
 
+import re
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Protocol, TypeGuard, runtime_checkable
 
 from codeact.trajectory import Completion, Gap, Message, Sampling
@@ -9,6 +11,9 @@ Listener = Callable[[str], None]
 
 
 SMALL_CONTEXT = 16_384
+SMALL_BILLIONS = 4.0
+# "qwen2.5-coder:1.5b", "SmolLM2-135M-Instruct", "Llama-3.2-3B": how many parameters, as names tell it.
+PARAMETERS = re.compile(r"(?<![\d.])(\d+(?:\.\d+)?)([bm])(?![a-z0-9])", re.IGNORECASE)
 
 
 class Model(Protocol):
@@ -45,6 +50,14 @@ class Model(Protocol):
         ...
 
 
+@dataclass(frozen=True)
+class GapForm:
+    """A model, and how a gap is put to it: with `{before}` and `{after}`, between marks that it was trained with."""
+
+    model: str
+    text: str
+
+
 @runtime_checkable
 class Filler(Protocol):
     """A model that has also been trained to fill gaps in a text.
@@ -79,4 +92,11 @@ def can_fill(model: object) -> TypeGuard[Filler]:
 
 def is_small(model: Model) -> bool:
     """Whether a model does better with few words and several tries than with a long talk."""
-    return model.context <= SMALL_CONTEXT
+    return model.context <= SMALL_CONTEXT or is_called_small(model.name)
+
+
+def is_called_small(name: str) -> bool:
+    """Whether a model's name tells that it has few parameters."""
+    found = PARAMETERS.findall(name)
+    sizes = [float(number) / (1 if unit in "bB" else 1000) for number, unit in found]
+    return bool(sizes) and max(sizes) <= SMALL_BILLIONS

@@ -1,5 +1,6 @@
 """The embedded models: what they are, where they come from, and how to ask them."""
 
+import re
 from dataclasses import dataclass
 
 from codeact.errors import ModelUnavailable
@@ -58,6 +59,8 @@ SMALL_MODEL_SCHEDULE = (
     Sampling(samples=5, temperature=0.8, max_tokens=600, afresh=True),
 )
 
+QWEN_GAP = "<|fim_prefix|>{before}<|fim_suffix|>{after}<|fim_middle|>"
+
 EMBEDDED: tuple[EmbeddedModel, ...] = (
     EmbeddedModel(
         name="qwen2.5-coder-1.5b",
@@ -75,7 +78,7 @@ EMBEDDED: tuple[EmbeddedModel, ...] = (
         ),
         context=32_768,
         schedule=SMALL_MODEL_SCHEDULE,
-        gap="<|fim_prefix|>{before}<|fim_suffix|>{after}<|fim_middle|>",
+        gap=QWEN_GAP,
         about="Qwen2.5-Coder 1.5B Instruct, 4 bit, Apache-2.0: fixes small bugs on a CPU",
     ),
     EmbeddedModel(
@@ -89,7 +92,13 @@ EMBEDDED: tuple[EmbeddedModel, ...] = (
         about="SmolLM2 135M Instruct, 4 bit, Apache-2.0: for tests only, too weak to fix code",
     ),
 )
+QWEN_CODER = re.compile(r"qwen-?[23](\.5)?-?coder", re.IGNORECASE)
 DEFAULT_EMBEDDED = EMBEDDED[0].name
+
+
+def find_gap(name: str) -> str:
+    """How a gap is put to a model of that name, wherever it is served; empty if that is not known."""
+    return QWEN_GAP if QWEN_CODER.search(name) else ""
 
 
 def find_embedded(name: str) -> EmbeddedModel:

@@ -1,4 +1,4 @@
-"""Asking an embedded model to fill a gap in a text, or how likely a text is there, without a conversation around it."""
+"""Asking a model to fill a gap in a text, or how likely a text is there, without a conversation around it."""
 
 import json
 import math
@@ -9,9 +9,9 @@ from typing import Any
 import openai
 
 from codeact.errors import ModelUnavailable
-from codeact.models.embedded import EmbeddedModel
+from codeact.models.base import GapForm
 from codeact.models.reports import Endpoint, report, scrub
-from codeact.models.trouble import Trouble, translate
+from codeact.models.trouble import translate
 from codeact.settings import ModelSettings
 from codeact.trajectory import Answer, Completion, Gap, Sampling, Usage
 
@@ -19,47 +19,42 @@ from codeact.trajectory import Answer, Completion, Gap, Sampling, Usage
 ENDS = ("\n\n\n", "\ndef ", "\nclass ", "\n@")
 
 
-async def fill_gap(settings: ModelSettings, model: EmbeddedModel, gap: Gap, sampling: Sampling) -> Completion:
+async def fill_gap(settings: ModelSettings, form: GapForm, gap: Gap, sampling: Sampling) -> Completion:
     """Ask what belongs into a gap; see `Filler.fill`."""
     body = {"n": sampling.samples, "max_tokens": sampling.max_tokens, "temperature": sampling.temperature}
-    reply, seconds = await _complete(settings, model, gap, {**body, "stop": list(ENDS)})
+    reply, seconds = await _complete(settings, form, gap, {**body, "stop": list(ENDS)})
     answers = tuple(Answer(choice.text, cut=choice.finish_reason == "length") for choice in reply.choices)
     return Completion(answers, _usage(reply, seconds, len(answers)))
 
 
-async def weigh_text(settings: ModelSettings, model: EmbeddedModel, gap: Gap, text: str) -> Completion:
+async def weigh_text(settings: ModelSettings, form: GapForm, gap: Gap, text: str) -> Completion:
     """Ask how likely a text is in a gap; see `Filler.weigh`.
 
     A grammar leaves the model nothing else to say, and what it thinks of each token is in the reply.
     """
     grammar = f"root ::= {json.dumps(text, ensure_ascii=False)}"
     body = {"max_tokens": len(text) + 8, "temperature": 0.0, "logprobs": 1}
-    reply, seconds = await _complete(settings, model, gap, {**body, "extra_body": {"grammar": grammar}})
+    reply, seconds = await _complete(settings, form, gap, {**body, "extra_body": {"grammar": grammar}})
     likelihood = _likelihood(reply.choices[0].model_dump() if reply.choices else {})
     return Completion((Answer(f"{likelihood:.3f}"),), _usage(reply, seconds, 1))
 
 
-async def _complete(
-    settings: ModelSettings, model: EmbeddedModel, gap: Gap, options: Mapping[str, Any]
-) -> tuple[Any, float]:
+async def _complete(settings: ModelSettings, form: GapForm, gap: Gap, options: Mapping[str, Any]) -> tuple[Any, float]:
     """One request, and how long it took."""
     started = time.monotonic()
-    prompt = model.gap.format(before=gap.before, after=gap.after)
+    prompt = form.text.format(before=gap.before, after=gap.after)
     key = settings.api_key.value if settings.api_key else "none"
-    http = openai.DefaultAsyncHttpxClient(trust_env=False)
+    endpoint = Endpoint.parse(settings.base_url)
+    http = openai.DefaultAsyncHttpxClient(trust_env=not endpoint.loopback)
     try:
         async with openai.AsyncOpenAI(
-            base_url=settings.base_url, api_key=key, max_retries=0, timeout=settings.timeout, http_client=http
+            base_url=endpoint.url, api_key=key, max_retries=0, timeout=settings.timeout, http_client=http
         ) as client:
-            reply = await client.completions.create(model=model.name, prompt=prompt, **options)
+            reply = await client.completions.create(model=form.model, prompt=prompt, **options)
             return reply, time.monotonic() - started
     except Exception as error:  # noqa: BLE001 - whatever the client raises may hold the key
         trouble = scrub(translate(error), settings)
-    raise _report(trouble, settings, model)
-
-
-def _report(trouble: Trouble, settings: ModelSettings, model: EmbeddedModel) -> Exception:
-    return report(trouble, Endpoint.parse(settings.base_url), model.name, settings, ())
+    raise report(trouble, endpoint, form.model, settings, ())
 
 
 def _usage(reply: Any, seconds: float, answers: int) -> Usage:  # noqa: ANN401 - of the client's own type
@@ -83,4 +78,4 @@ def _likelihood(choice: Mapping[str, Any]) -> float:
         tokens = choice["logprobs"]["content"]
         return math.fsum(float(token["logprob"]) for token in tokens)
     except (KeyError, TypeError, ValueError):
-        raise ModelUnavailable("The embedded model's server does not tell how likely a text is.") from None
+        raise ModelUnavailable("The model's server does not tell how likely a text is.") from None

@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from codeact.errors import ModelUnavailable
-from codeact.models.base import Listener
+from codeact.models.base import GapForm, Listener
 from codeact.models.cores import count_cores
 from codeact.models.daemons import poll_daemon, reap_daemons, start_daemon
 from codeact.models.embedded import EmbeddedModel, find_embedded
@@ -76,6 +76,7 @@ class LocalModel:
         self.fills = bool(plan.model.gap)
         self.sees = False
         self._plan = plan
+        self._form = GapForm(plan.model.name, plan.model.gap)
         self._on_progress = on_progress
 
     async def sample(
@@ -95,12 +96,12 @@ class LocalModel:
     async def fill(self, gap: Gap, sampling: Sampling) -> Completion:
         """Ask what belongs into a gap; see `Filler`."""
         gaps = await asyncio.to_thread(importlib.import_module, "codeact.models.gaps")
-        return await self._ask(lambda settings: gaps.fill_gap(settings, self._plan.model, gap, sampling))
+        return await self._ask(lambda settings: gaps.fill_gap(settings, self._form, gap, sampling))
 
     async def weigh(self, gap: Gap, text: str) -> Completion:
         """Ask how likely a text is in a gap; see `Filler`."""
         gaps = await asyncio.to_thread(importlib.import_module, "codeact.models.gaps")
-        return await self._ask(lambda settings: gaps.weigh_text(settings, self._plan.model, gap, text))
+        return await self._ask(lambda settings: gaps.weigh_text(settings, self._form, gap, text))
 
     async def _ask(self, ask: Callable[[ModelSettings], Awaitable[Completion]]) -> Completion:
         try:

@@ -17,13 +17,15 @@ from typing import Any, Self
 import openai
 
 from codeact.errors import ModelError, ModelRefused
-from codeact.models.base import Listener
+from codeact.models.base import GapForm, Listener, is_small
+from codeact.models.embedded import SMALL_MODEL_SCHEDULE, find_gap
+from codeact.models.gaps import fill_gap, weigh_text
 from codeact.models.quirks import Body, Quirk, can_see, find_quirk, make_body
 from codeact.models.replies import Reply, read_reply
 from codeact.models.reports import DEFAULT_BASE_URL, Endpoint, report, scrub
 from codeact.models.trouble import PASSING, Trouble, translate
 from codeact.settings import ModelSettings, Secret
-from codeact.trajectory import Answer, Completion, Message, Sampling, Usage
+from codeact.trajectory import Answer, Completion, Gap, Message, Sampling, Usage
 
 DEFAULT_CONTEXT = 128_000
 # A large model makes good use of a long conversation: it is the budget of the run that ends it.
@@ -50,12 +52,14 @@ class OpenAIModel:
         settings: ModelSettings,
         *,
         context: int = DEFAULT_CONTEXT,
-        schedule: tuple[Sampling, ...] = SCHEDULE,
+        schedule: tuple[Sampling, ...] = (),
     ) -> None:
         self.name = name
         self.context = context
-        self.schedule = schedule
+        self.schedule = schedule or (SMALL_MODEL_SCHEDULE if is_small(self) else SCHEDULE)
         self.sees = can_see(name, settings.pictures)
+        self._form = GapForm(name, find_gap(name))
+        self.fills = bool(self._form.text)
         self._endpoint = Endpoint.parse(settings.base_url)
         self._settings = settings
         self._quirks: frozenset[Quirk] = frozenset()
@@ -98,6 +102,14 @@ class OpenAIModel:
                 seconds=time.monotonic() - start,
             ),
         )
+
+    async def fill(self, gap: Gap, sampling: Sampling) -> Completion:
+        """Ask what belongs into a gap; see `Filler`."""
+        return await fill_gap(self._settings, self._form, gap, sampling)
+
+    async def weigh(self, gap: Gap, text: str) -> Completion:
+        """Ask how likely a text is in a gap; see `Filler`. Only llama.cpp's server can tell."""
+        return await weigh_text(self._settings, self._form, gap, text)
 
     async def list_models(self) -> tuple[ListedModel, ...]:
         """The models that the endpoint lists, in its order; empty if it has no such list.
