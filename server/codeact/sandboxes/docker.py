@@ -106,8 +106,6 @@ def sweep() -> None:
     for container in found:
         if not is_alive(container["Labels"].get(OWNER, "")):
             _remove(container["Id"])
-            with contextlib.suppress(SandboxUnavailable), translated("wait for a container's removal"):
-                client.wait(container["Id"], timeout=CALL_SECONDS, condition="removed")  # it may have begun before
     for volume in volumes:
         if not is_alive(volume["Labels"].get(OWNER, "")):
             remote.discard(client, volume["Name"])
@@ -264,9 +262,11 @@ def _attach_and_start(container: str) -> Any:  # noqa: ANN401 - see Attached
 
 
 def _remove(container: str) -> None:
-    """Remove a container, or find that it has removed itself."""
+    """Remove a container, or find that it is removing itself; then wait until it is gone."""
     with contextlib.suppress(SandboxUnavailable), translated("remove a container"):
         connect().remove_container(container, force=True, v=True)
+    with contextlib.suppress(SandboxUnavailable), translated("wait for a container's removal"):
+        connect().wait(container, timeout=CALL_SECONDS, condition="removed")
 
 
 def _python(spec: SandboxSpec) -> str:
