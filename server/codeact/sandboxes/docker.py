@@ -13,6 +13,7 @@ import os
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from functools import partial
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
@@ -262,11 +263,14 @@ def _attach_and_start(container: str) -> Any:  # noqa: ANN401 - see Attached
 
 
 def _remove(container: str) -> None:
-    """Remove a container, or find that it is removing itself; then wait until it is gone."""
+    """Remove a container, or find that it is removing itself and wait until it is gone."""
     with contextlib.suppress(SandboxUnavailable), translated("remove a container"):
-        connect().remove_container(container, force=True, v=True)
-    with contextlib.suppress(SandboxUnavailable), translated("wait for a container's removal"):
-        connect().wait(container, timeout=CALL_SECONDS, condition="removed")
+        try:
+            connect().remove_container(container, force=True, v=True)
+        except APIError as error:
+            if error.status_code != HTTPStatus.CONFLICT:
+                raise
+            connect().wait(container, timeout=CALL_SECONDS, condition="removed")
 
 
 def _python(spec: SandboxSpec) -> str:
