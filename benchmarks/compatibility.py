@@ -24,7 +24,7 @@ from rich.table import Table
 from codeact.environments.build import prepare
 from codeact.environments.sources import Requirements
 from codeact.pool import open_view, order_for
-from codeact.sandboxes import describe_interpreter, find_interpreter, probe
+from codeact.sandboxes import describe_interpreter, find_interpreter, usable_backends
 from codeact.sandboxes.base import Interpreter
 from codeact.settings import Settings, load_settings
 from codeact.snapshot import take_snapshot
@@ -68,7 +68,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--write", action="store_true", help="write benchmarks/results/compatibility.md")
     options = parser.parse_args(arguments)
     subjects = [subject for subject in load_subjects() if not options.only or subject.name in options.only]
-    backends = [status.name for status in probe() if status.usable]
+    backends = list(usable_backends())
     rows = {}
     for subject in subjects:
         print(f"{subject.name} {subject.version}", file=sys.stderr, flush=True)

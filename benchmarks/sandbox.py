@@ -19,7 +19,7 @@ from rich.console import Console
 from rich.table import Table
 
 from codeact.pool import Order, Pool, order_for
-from codeact.sandboxes import find_interpreter, open_sandbox, probe
+from codeact.sandboxes import find_interpreter, open_sandbox, usable_backends
 from codeact.sandboxes.base import Sandbox, SandboxSpec
 from codeact.settings import Settings, load_settings
 from codeact.snapshot import Snapshot, materialise, take_snapshot
@@ -70,11 +70,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 async def measure(settings: Settings, rounds: int, actions: int) -> tuple[dict[str, Timing], Plain]:
     """Timings by backend, and those of a plain interpreter in the same minutes."""
-    statuses = await asyncio.to_thread(probe)
-    for status in statuses:
-        if not status.usable:
-            print(f"{status.name} does not work here: {status.detail}")
-    timings = {status.name: Timing() for status in statuses if status.usable}
+    timings = {name: Timing() for name in await asyncio.to_thread(usable_backends)}
     plain, python = Plain(), find_interpreter(settings).executable
     for number in range(rounds):
         for backend, timing in timings.items():

@@ -24,7 +24,7 @@ from rich.table import Table
 
 from codeact.environments import choose_interpreter
 from codeact.pool import open_view, order_for
-from codeact.sandboxes import base_image, layout, probe
+from codeact.sandboxes import base_image, layout, usable_backends
 from codeact.sandboxes.base import Interpreter, Sandbox
 from codeact.sandboxes.docker import connect
 from codeact.settings import Settings, load_settings
@@ -93,13 +93,12 @@ async def measure(settings: Settings, interpreter: Interpreter, rounds: int, can
     snapshot = await asyncio.to_thread(take_snapshot, settings)
     async with AsyncExitStack() as stack:
         servers = {}
-        for status in await asyncio.to_thread(probe):
-            if status.usable:
-                chosen = replace(settings, sandbox=replace(settings.sandbox, backend=status.name))
-                view = open_view(order_for(chosen, interpreter), snapshot, "bench")
-                servers[status.name] = await stack.enter_async_context(view)
-                for _ in range(3):  # it learns what to load from the first runs
-                    await run_tests(servers[status.name], Selection(), settings.sandbox.limits, warm=True)
+        for name in await asyncio.to_thread(usable_backends):
+            chosen = replace(settings, sandbox=replace(settings.sandbox, backend=name))
+            view = open_view(order_for(chosen, interpreter), snapshot, "bench")
+            servers[name] = await stack.enter_async_context(view)
+            for _ in range(3):  # it learns what to load from the first runs
+                await run_tests(servers[name], Selection(), settings.sandbox.limits, warm=True)
         cold = cold_ways(settings.workspace, interpreter)
         for number in range(rounds):
             for way, run in cold.items():
@@ -155,7 +154,7 @@ def cold_ways(workspace: Path, interpreter: Interpreter) -> Mapping[str, Callabl
         subprocess.run(docker, env=environ, check=True, capture_output=True)
 
     ways = {"pytest, bare machine": bare}
-    if shutil.which("docker") and any(status.usable for status in probe() if status.name == "docker"):
+    if shutil.which("docker") and "docker" in usable_backends():
         base_image.ensure(connect())
         ways["docker run pytest"] = container
     return ways

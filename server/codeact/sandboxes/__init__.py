@@ -23,6 +23,7 @@ __all__ = [
     "open_sandbox",
     "probe",
     "sweep",
+    "usable_backends",
 ]
 
 BACKENDS = ("auto", "docker", "bubblewrap")
@@ -63,6 +64,12 @@ def open_sandbox(spec: SandboxSpec, backend: str) -> AbstractAsyncContextManager
         opened: AbstractAsyncContextManager[Sandbox] = _docker().open_docker(spec)
         return opened
     return bubblewrap.open_bubblewrap(spec)
+
+
+def usable_backends() -> tuple[str, ...]:
+    """The names of the backends that work here."""
+    troubles = {"docker": _docker_trouble(), "bubblewrap": bubblewrap.probe()}
+    return tuple(name for name, reason in troubles.items() if not reason)
 
 
 def probe(settings: Settings) -> tuple[BackendStatus, ...]:
