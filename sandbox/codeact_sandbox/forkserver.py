@@ -12,6 +12,7 @@ multiprocessing's forkserver.
 from __future__ import annotations
 
 import array
+import atexit
 import contextlib
 import gc
 import importlib
@@ -24,13 +25,15 @@ import select
 import socket
 import sys
 import tempfile
+import threading
 import time
 from typing import Any, Iterator
 
-from codeact_sandbox import guard
+from codeact_sandbox import guard, rewriting
 
 MAX_REQUEST = 1 << 20
 MAX_NAMES = 1 << 16
+MAX_WORDS = 4000  # bytes that one run tells: a pipe takes them at once
 LIBRARIES = ("/site-packages/", "/dist-packages/")
 ONE_THREAD = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
 DOUBT = "!"  # in place of a name: what the run did to its process must come before libraries are imported
@@ -105,7 +108,7 @@ def preload() -> None:
         points = importlib.metadata.entry_points()
         found = points.select(group="pytest11") if hasattr(points, "select") else points.get("pytest11", ())
         names += [point.value.partition(":")[0] for point in found]
-    with _one_thread(), _rewriting():
+    with _one_thread(), rewriting.of_plugins():
         for name in names:
             with contextlib.suppress(Exception):  # a broken plugin is for pytest itself to report
                 importlib.import_module(name)
@@ -148,12 +151,14 @@ def _check_request(request: dict[str, Any], root: str) -> None:
 
 
 def _learn(names: int, root: str, known: set[str], *, light: bool) -> None:
-    """Import the libraries that the last run imported, so that the next one need not."""
+    """Import the libraries that the last run imported, and rewrite its test files, so that the next one need not."""
     wanted = os.read(names, MAX_NAMES).decode("utf-8", "replace").split()
     if light:
         return
+    files = [word for word in wanted if word.startswith("/")]
     if DOUBT not in wanted:
-        _import(wanted)
+        _import([word for word in wanted if word not in files])
+        rewriting.prepare(files)
     if DOUBT in wanted or not _is_sound(root, known):  # begin again, without them
         again = [sys.executable, "-B", os.path.abspath(__file__), *sys.argv[1:3], "light"]
         os.execv(sys.executable, again)  # noqa: S606 - no shell is wanted
@@ -169,34 +174,12 @@ def _is_sound(root: str, known: set[str]) -> bool:
 
 def _import(names: list[str]) -> None:
     """Import those that are libraries."""
-    with _one_thread(), _rewriting():
+    with _one_thread(), rewriting.of_plugins():
         for name in names:
             with contextlib.suppress(Exception):
                 spec = importlib.util.find_spec(name) if name not in sys.modules else None
                 if spec and any(place in (spec.origin or "") for place in LIBRARIES):
                     importlib.import_module(name)
-
-
-@contextlib.contextmanager
-def _rewriting() -> Iterator[None]:
-    """Have the assertions of plugins rewritten as they are imported, since pytest objects to plugins without that."""
-    hook: Any = None
-    with contextlib.suppress(Exception):  # pytest's own names, which other versions may not have
-        from _pytest.assertion import install_importhook
-        from _pytest.config import get_config
-
-        config: Any = get_config()
-        hook = install_importhook(config)
-        mark = config._mark_plugins_for_rewrite  # noqa: SLF001 - there is no other way to do as pytest does
-        try:
-            mark(hook)
-        except TypeError:  # since pytest 8.4
-            mark(hook, False)  # noqa: FBT003 - pytest's own signature
-    try:
-        yield
-    finally:
-        if hook in sys.meta_path:
-            sys.meta_path.remove(hook)
 
 
 @contextlib.contextmanager
@@ -258,6 +241,8 @@ def _run(argv: list[str], learned: int) -> None:
     """Go on as `python ARGV` does, to the interpreter's end."""
     environ = _environ()
     sys.path.insert(0, os.getcwd())
+    rewriting.use()
+    status = 0
     try:
         if argv[0] == "-m":
             sys.argv = argv[1:]
@@ -266,14 +251,38 @@ def _run(argv: list[str], learned: int) -> None:
             sys.path[0] = os.path.dirname(argv[0])
             sys.argv = argv
             runpy.run_path(argv[0], run_name="__main__")
+    except SystemExit as end:
+        status = _status(end.code)
+    except BaseException:  # noqa: BLE001 - whatever ends a program is shown, as an interpreter does
+        sys.excepthook(*sys.exc_info())
+        status = 1
+    names = {name.partition(".")[0] for name in list(sys.modules)}
+    if _environ() != environ or socket.socket.__module__ != "socket":
+        names = {DOUBT}  # variables that libraries read when they are imported, or gevent and the like
+    with contextlib.suppress(OSError):
+        os.set_blocking(learned, False)
+        words = " ".join([*sorted(names), *rewriting.missed()])
+        os.write(learned, words.encode("ascii", "ignore")[:MAX_WORDS] + b" ")
+    _leave(status)
+
+
+def _status(code: object) -> int:
+    """The exit code that `sys.exit(code)` stands for."""
+    if code is None or isinstance(code, int):
+        return (code or 0) & 0xFF
+    sys.stderr.write(f"{code}\n")
+    return 1
+
+
+def _leave(status: int) -> None:
+    """End as an interpreter does, but without taking apart all that is loaded, which takes longer than many tests."""
+    try:
+        threading._shutdown()  # type: ignore[attr-defined]  # noqa: SLF001 - it waits for threads, as the interpreter does
+        atexit._run_exitfuncs()  # noqa: SLF001
+        sys.stdout.flush()
+        sys.stderr.flush()
     finally:
-        names = {name.partition(".")[0] for name in list(sys.modules)}
-        if _environ() != environ or socket.socket.__module__ != "socket":
-            names = {DOUBT}  # variables that libraries read when they are imported, or gevent and the like
-        with contextlib.suppress(OSError):
-            os.set_blocking(learned, False)
-            os.write(learned, " ".join(sorted(names)).encode()[:4000] + b" ")
-    sys.exit(0)
+        os._exit(status)
 
 
 def _environ() -> dict[str, str]:

@@ -57,6 +57,39 @@ async def test_a_warm_run_is_as_a_cold_one_and_sees_each_change(open_one: Opener
         assert (await run_pytest(sandbox)).exit_code == 2
 
 
+async def test_a_warm_run_ends_as_an_interpreter_does(open_one: Opener) -> None:
+    """Threads are waited for, what was registered for the end runs, and the exit code is the program's."""
+    program = b"""
+import atexit, sys, time
+from concurrent.futures import ThreadPoolExecutor
+from threading import Thread
+
+atexit.register(print, "at the end")
+Thread(target=lambda: (time.sleep(0.2), print("a thread"))).start()
+ThreadPoolExecutor(1).submit(lambda: print("a pool's thread"))
+sys.exit({"text": "some words", "number": 7, "nothing": None}[sys.argv[1]])
+"""
+    async with open_one() as sandbox:
+        await sandbox.write({"program.py": FileState(program)})
+        for argument, code in (("number", 7), ("text", 1), ("nothing", 0)):
+            for warm in (False, True):
+                argv = [sandbox.python, "-B", "program.py", argument]
+                done = await sandbox.spawn(argv, timeout=30, warm=warm)
+                assert done.exit_code == code
+                assert sorted(done.stdout.splitlines()) == ["a pool's thread", "a thread", "at the end"]
+                assert done.stderr.split("\n")[0] == ("some words" if argument == "text" else "")
+
+
+async def test_a_changed_test_file_is_rewritten_again(open_one: Opener) -> None:
+    """Assertions explain themselves, before and after a change, though the fork server rewrote the file ahead."""
+    async with open_one() as sandbox:
+        for value in (3, 4, 3):
+            test = f"def test_it():\n    assert [1] == [{value}]\n"
+            await sandbox.write({"test_it.py": FileState(test.encode())})
+            for _ in range(2):
+                assert f"E       assert [1] == [{value}]" in (await run_pytest(sandbox)).stdout
+
+
 async def test_modules_that_the_workspace_has_itself_are_the_workspaces(open_one: Opener) -> None:
     """Where the project shadows what is loaded already, nothing is forked."""
     async with open_one() as sandbox:
