@@ -9,7 +9,7 @@ import ast
 import hashlib
 import os
 import re
-from typing import Any, Iterator
+from typing import Any, Iterator, Sequence
 
 from codeact_sandbox.helpers import files, read_text, write
 
@@ -17,6 +17,12 @@ URL = re.compile(r"[a-z][a-z0-9+.-]*:|//|#", re.IGNORECASE)
 LINK = re.compile(
     r"\]\(\s*<?([^)>\s]+)|(?:href|src)\s*=\s*[\"']([^\"']+)|^\s*\[[^\]]+\]:\s*(\S+)|^\.\. _[^:]+:\s*(\S+)",
     re.MULTILINE,
+)
+
+# The Common Log Format of web servers, and the Combined one.
+ACCESS = re.compile(
+    r'(?P<client>\S+) \S+ (?P<user>\S+) \[(?P<time>[^\]]+)\] "(?P<method>\S+) (?P<path>\S+)[^"]*" (?P<status>\d{3})'
+    r' (?P<bytes>\d+|-)(?: "(?P<referrer>[^"]*)" "(?P<agent>[^"]*)")?'
 )
 
 
@@ -90,6 +96,20 @@ def comments(word: str = "TODO", pattern: str = "**/*.py") -> list[dict[str, Any
     ]
 
 
+def log_rows(path: str) -> list[dict[str, Any]]:
+    """log_rows(path): the lines of a web server's log, as rows with client, user, time, method, path, status (int),
+    bytes (int), referrer, agent.
+    """
+    rows = []
+    for line in read_text(path).splitlines():
+        if found := ACCESS.match(line):
+            row: dict[str, Any] = {name: value or "" for name, value in found.groupdict().items()}
+            row["status"] = int(row["status"])
+            row["bytes"] = int(row["bytes"]) if row["bytes"].isdigit() else 0
+            rows.append(row)
+    return rows
+
+
 def rename(old: str, new: str, pattern: str = "**/*") -> str:
     """rename(old, new, pattern="**/*"): rename a name or a command-line option as a whole word in all text files, with
     the attribute that argparse makes of an option; says where.
@@ -117,18 +137,54 @@ def rename(old: str, new: str, pattern: str = "**/*") -> str:
 
 
 TOOLS: dict[str, Any] = {
-    function.__name__: function for function in (imports, functions, links, duplicates, comments, rename)
+    function.__name__: function for function in (imports, functions, links, duplicates, comments, log_rows, rename)
 }
 WORDS = {
-    "imports": "import imports imported module modules depend depends dependency dependencies client library uses",
+    "imports": "import imports imported importing depend depends dependency dependencies",
     "functions": "function functions method methods longest decorator docstrings skipped skip",
     "links": "link links dead broken page pages picture pictures image images",
     "duplicates": "duplicate duplicates same identical copies equal",
     "comments": "todo todos fixme fixmes comment comments hack",
+    "log_rows": "log logs client clients request requests requested address addresses visitors status bytes traffic",
     "rename": "rename renames renaming replace everywhere",
 }
-
-
+NEEDS = {  # endings of files without which a function has nothing to say
+    "imports": (".py",),
+    "functions": (".py",),
+    "comments": (".py",),
+    "links": (".md", ".markdown", ".html", ".htm", ".rst"),
+    "log_rows": (".log",),
+}
+MARKED = re.compile(r"\b(decorat|skip|mark|xfail|fixture|deprecat)", re.IGNORECASE)
+UNUSED = re.compile(r"\b(unused|not used|nowhere|never|orphan)", re.IGNORECASE)
+UNDOCUMENTED = re.compile(r"\bdoc(string|ument)", re.IGNORECASE)
+OTHER_EXAMPLES = (  # for questions with such words
+    (
+        "functions",
+        MARKED,
+        """\
+for row in functions("**/*.py"):
+    if any("DECORATOR" in text for text in row["decorators"]):
+        print(f"{row['path']}:{row['line']} {row['name']}")""",
+    ),
+    (
+        "links",
+        UNUSED,
+        """\
+used = {row["file"] for row in links("FOLDER/**/*")}
+for path in files("FOLDER/**/*"):
+    if path not in used:
+        print(f"{path} is not used")""",
+    ),
+    (
+        "functions",
+        UNDOCUMENTED,
+        """\
+for row in functions("**/*.py"):
+    if not row["doc"]:
+        print(f"{row['path']}:{row['line']} {row['name']}")""",
+    ),
+)
 EXAMPLES = {
     "imports": """\
 for row in imports():
@@ -148,18 +204,34 @@ for group in duplicates("FOLDER/**/*"):
     "comments": """\
 for row in comments("TODO"):
     print(f"{row['path']}:{row['line']} {row['text']}")""",
+    "log_rows": """\
+totals = {}
+for row in log_rows("FILE.log"):
+    totals[row["KEY"]] = totals.get(row["KEY"], 0) + row["bytes"]
+for name, total in sorted(totals.items(), key=lambda pair: pair[1], reverse=True)[:HOW_MANY]:
+    print(f"{name}: {total}")""",
     "rename": """print(rename("OLD", "NEW"))""",
 }
 
 
-def describe_tools(question: str = "") -> str:
-    """One line for each function: all; or, for a question, those that have to do with its words, with an example."""
+def describe_tools(question: str = "", paths: Sequence[str] = ()) -> str:
+    """One line for each function: all; or those that have to do with a question's words and with files that there are,
+    with an example.
+    """
     if not question:
         return "\n".join(f"- {_about(name)}" for name in TOOLS)
     said = set(re.findall(r"[a-z]+", question.lower()))
-    chosen = [name for name in TOOLS if said & set(WORDS[name].split())]
+    chosen = [name for name in TOOLS if said & set(WORDS[name].split()) and _has_matter(name, paths)]
     chosen = ["rename"] if "rename" in chosen else chosen  # its words are plain, and name things of every kind
-    return "\n".join(f"# {_about(name)}\n{EXAMPLES[name]}" for name in chosen)
+    return "\n".join(f"# {_about(name)}\n{_example(name, question)}" for name in chosen)
+
+
+def _example(name: str, question: str) -> str:
+    return next((code for one, words, code in OTHER_EXAMPLES if one == name and words.search(question)), EXAMPLES[name])
+
+
+def _has_matter(name: str, paths: Sequence[str]) -> bool:
+    return name not in NEEDS or any(path.endswith(NEEDS[name]) for path in paths)
 
 
 def _about(name: str) -> str:

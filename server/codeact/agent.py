@@ -5,14 +5,19 @@ done it says in Python, which runs in a sandbox, and what came of it is the next
 Model, a Sandbox, and a `check` that tells whether the work is done; nothing of tests, editors or containers.
 
 A small model is asked for several answers at once. Each is tried from a clean view, the first that passes wins, and
-otherwise the conversation goes on from the best.
+otherwise the conversation goes on from the best. Where no test tells what is right, a panel of further answers can be
+heard, and what most of them amount to counts, after "Self-Consistency Improves Chain of Thought Reasoning in Language
+Models" (Wang et al., 2023).
 """
 
+from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from codeact.answers import parse_answer
+from codeact.errors import ModelError
 from codeact.events import Event, ModelAnswered, ModelText, StepTaken
 from codeact.models.base import Model
 from codeact.sandboxes.base import Sandbox
@@ -68,6 +73,10 @@ class Assignment:
         retell: begun anew, the conversation ends with what was wrong with the last attempt, which itself is left out:
             a small model that sees its mistake repeats it.
         conclude: the answer that steps amount to without any words of the model; empty to go on.
+        panel: how to ask for further answers once there is one, so that the most frequent can be chosen; None if the
+            first one counts.
+        essence: what steps have brought, such that attempts which brought the same are equal; awaited right after
+            each attempt that ends the work.
     """
 
     brief: tuple[Message, ...]
@@ -79,6 +88,8 @@ class Assignment:
     objection: Callable[[str], str] = lambda _: ""
     conclude: Callable[[Sequence[Step]], str] = lambda _: ""
     retell: bool = False
+    panel: Sampling | None = None
+    essence: Callable[[Sequence[Step]], Awaitable[str]] | None = None
 
 
 @dataclass(frozen=True)
@@ -92,12 +103,18 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Attempt:
-    """One answer, what its actions brought, and how near it came."""
+    """One answer, what its actions brought, how near it came, and what it amounts to."""
 
     answer: str
     steps: tuple[Step, ...]
     verdict: Verdict
     finished: str | None = None
+    essence: str = ""
+
+    @property
+    def ends(self) -> bool:
+        """Whether the work is done with it."""
+        return self.verdict.passed or self.finished is not None
 
 
 async def work(
@@ -141,7 +158,8 @@ class _Loop:
     spent: Usage
     messages: list[Message] = field(default_factory=list)
     recorded: list[Message] = field(default_factory=list)
-    tried: set[tuple[str, ...]] = field(default_factory=set)
+    tried: dict[tuple[str, ...], Attempt] = field(default_factory=dict)
+    latest: Attempt | None = None
     usage: Usage = Usage()
     steps: int = 0
     nudged: bool = False
@@ -162,10 +180,10 @@ class _Loop:
             if best is None:
                 ending = Ending.REPEATED
                 continue
-            if best.verdict.passed:
-                return self._end(Ending.SOLVED, best.answer)
-            if best.finished is not None and self.assignment.check is None:
-                return self._end(Ending.ANSWERED, best.finished)
+            if best.ends:
+                best = await self._hear_panel(best)
+                ending = Ending.SOLVED if best.verdict.passed else Ending.ANSWERED
+                return self._end(ending, best.answer if best.finished is None else best.finished)
             empty = 0 if best.steps else empty + 1
             if empty > MAX_EMPTY_TURNS:
                 return self._end(Ending.EMPTY, best.answer)
@@ -202,7 +220,30 @@ class _Loop:
                 break
         return attempts
 
-    async def _try_answer(self, text: str, *, afresh: bool) -> Attempt | None:
+    async def _hear_panel(self, first: Attempt) -> Attempt:
+        """Of the first attempt and those of a panel, the earliest that brings what most of them bring."""
+        sampling = self.assignment.panel
+        if sampling is None or not first.steps or self.budget.is_spent(self.spent + self.usage):
+            return first
+        attempts = [first]
+        self.wrong = ""  # nobody on the panel knows what the others said
+        with suppress(ModelError):  # one answer is better than none
+            for answer in (await self._think(sampling)).answers:
+                attempt = await self._try_answer(answer.text, afresh=True, again=True)
+                attempts += [attempt] if attempt else []
+        votes = Counter(attempt.essence for attempt in attempts if attempt.ends)
+        chosen = max(
+            (one for one in attempts if one.ends), key=lambda one: votes[one.essence]
+        )  # the earliest of equals
+        if chosen is self.latest:
+            return chosen
+        thought = f"{votes[chosen.essence]} of {len(attempts)} answers bring this."
+        codes = tuple(step.action.code for step in chosen.steps)
+        redone = await self._act(chosen.answer, thought, codes, afresh=True)
+        return redone if redone.ends else chosen
+
+    async def _try_answer(self, text: str, *, afresh: bool, again: bool = False) -> Attempt | None:
+        """What comes of an answer; of one that was tried before, None, or with `again` what came of it then."""
         parsed = parse_answer(text)
         if not parsed.blocks:
             # Words alone are an answer where the model decides, but not before it has looked, or was told to.
@@ -214,9 +255,9 @@ class _Loop:
             return Attempt(text, (), verdict, text if is_answer and not objection else None)
         codes = tuple(self.assignment.interpret(block) for block in parsed.blocks)
         if afresh and codes in self.tried:
-            return None
-        self.tried.add(codes)
-        return await self._act(text, parsed.thought, codes, afresh=afresh)
+            return self.tried[codes] if again else None
+        self.tried[codes] = await self._act(text, parsed.thought, codes, afresh=afresh)
+        return self.tried[codes]
 
     async def _act(self, text: str, thought: str, codes: Sequence[str], *, afresh: bool) -> Attempt:
         if afresh:
@@ -243,10 +284,16 @@ class _Loop:
         verdict = await self.assignment.check() if self.assignment.check else Verdict(passed=False)
         steps[-1] = replace(steps[-1], observation=replace(steps[-1].observation, tests=verdict.report))
         self.tell(StepTaken(step=steps[-1]))
-        finished = steps[-1].observation.finished
-        if finished is None:
-            finished = self.assignment.conclude(steps) or None
-        return Attempt(text, tuple(steps), verdict, finished)
+        finished = None
+        if self.assignment.check is None:
+            finished = steps[-1].observation.finished
+            if finished is None:
+                finished = self.assignment.conclude(steps) or None
+        attempt = Attempt(text, tuple(steps), verdict, finished)
+        if self.assignment.essence and attempt.ends:
+            attempt = replace(attempt, essence=await self.assignment.essence(steps))
+        self.latest = attempt
+        return attempt
 
     async def _go_on_from(self, best: Attempt, attempts: Sequence[Attempt]) -> None:
         """Continue the conversation, and the view, after the best attempt of this turn."""

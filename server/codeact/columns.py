@@ -1,6 +1,7 @@
 """What a text table is made of, in words for a model: how to read it, and what its columns hold."""
 
 import csv
+import json
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -13,6 +14,7 @@ MAX_ROWS = 2000
 MAX_KINDS = 8
 MAX_COLUMNS = 30
 CELL = 40
+MAX_ODD = 3
 NUMBER = re.compile(r"[+-]?\d+(?:\.\d+)?")
 DATE = re.compile(r"\d{4}-\d\d-\d\d(?:[T ][\d:.+Z-]+)?")
 COMMA_NUMBER = re.compile(r"[+-]?\d+(?:\.\d{3})*,\d+")
@@ -41,6 +43,52 @@ def describe_table(path: str, text: str, *, plain: bool = False) -> str:
     described = [f"  {name}: {_describe(column)}" for name, column in zip(header, columns, strict=True)][:MAX_COLUMNS]
     head = "\n".join(line[:160] for line in lines[: SHOWN_ROWS + 1])
     return f"{path} ({len(lines) - 1} rows; read it with {how}) begins:\n{head}\nIts columns:\n" + "\n".join(described)
+
+
+def describe_records(path: str, text: str, *, plain: bool = False) -> str:
+    """What JSON lines, or a JSON list of objects without lists in them, hold, as a table; empty for other texts.
+
+    Args:
+        path: its name, for the sentence that tells how to read it.
+        text: its content.
+        plain: to be read with the standard library, not with pandas.
+    """
+    lines = path.endswith((".jsonl", ".ndjson"))
+    try:
+        records = [json.loads(line) for line in text.splitlines() if line.strip()] if lines else json.loads(text)
+    except (ValueError, RecursionError):
+        return ""
+    if not (isinstance(records, list) and records and all(isinstance(record, dict) for record in records)):
+        return ""
+    values = [value for record in records[:MAX_ROWS] for value in record.values()]
+    if any(isinstance(value, list) for value in values):
+        return ""
+    is_flat = not any(isinstance(value, dict) for value in values)
+    listed = f"[json.loads(line) for line in open({path!r})]" if lines else f"json.load(open({path!r}))"
+    how = (
+        f"pandas.read_json({path!r}{', lines=True' if lines else ''})"
+        if is_flat
+        else f"pandas.json_normalize({listed})"
+    )
+    rows = [_flatten(record) for record in records[:MAX_ROWS]]
+    names = list(dict.fromkeys(name for row in rows for name in row))[:MAX_COLUMNS]
+    described = [f"  {name}: {_describe([_cell(row.get(name)) for row in rows])}" for name in names]
+    head = "\n".join(json.dumps(record)[:160] for record in records[:SHOWN_ROWS])
+    told = f"{path} ({len(records)} records; read it with {listed if plain else how})"
+    return f"{told} begins:\n{head}\nIts columns:\n" + "\n".join(described)
+
+
+def _flatten(record: Mapping[str, object]) -> dict[str, object]:
+    """A record as pandas.json_normalize makes it: inner objects become columns with a dotted name."""
+    flat: dict[str, object] = {}
+    for name, value in record.items():
+        inner = _flatten(value) if isinstance(value, dict) else None
+        flat.update({name: value} if inner is None else {f"{name}.{key}": one for key, one in inner.items()})
+    return flat
+
+
+def _cell(value: object) -> str:
+    return "" if value is None else str(value)
 
 
 def find_joins(tables: Mapping[str, str]) -> tuple[str, ...]:
@@ -94,10 +142,17 @@ def _describe(values: Sequence[str]) -> str:
         return f"numbers with a decimal comma, such as {filled[0]}{empty}"
     if _is_all(DATE, filled):
         return f"dates from {min(filled)} to {max(filled)}{empty}"
-    kinds = Counter(filled)
-    if len(kinds) <= MAX_KINDS and len(kinds) < len(filled):
-        return f"one of {', '.join(kind[:CELL] for kind, _ in kinds.most_common())}{empty}"
-    return f"text such as {filled[0][:CELL]}{empty}"
+    return _describe_texts(filled) + empty
+
+
+def _describe_texts(values: Sequence[str]) -> str:
+    others = [value for value in values if not NUMBER.fullmatch(value)]
+    if len(others) * 3 < len(values):
+        return f"numbers, but also {', '.join(repr(value[:CELL]) for value in dict.fromkeys(others[:MAX_ODD]))}"
+    kinds = Counter(values)
+    if len(kinds) <= MAX_KINDS and len(kinds) < len(values):
+        return f"one of {', '.join(kind[:CELL] for kind, _ in kinds.most_common())}"
+    return f"text such as {values[0][:CELL]}"
 
 
 def _is_all(pattern: re.Pattern[str], values: Sequence[str]) -> bool:

@@ -55,6 +55,7 @@ def read_all() -> dict:
 if __name__ == "__main__":
     main()
 '''
+FRAME_START = FRAME.partition("(")[0]
 
 
 def frame(code: str, about: str) -> str:

@@ -7,15 +7,20 @@ from datetime import UTC, datetime
 from pathlib import PurePosixPath
 
 from codeact import __version__
+from codeact.advice import advise
 from codeact.agent import Assignment, Ending, Verdict, work
 from codeact.answers import quote
 from codeact.briefs import describe_observation
+from codeact.compact import PANEL, schedule_for
+from codeact.consensus import essence_of
 from codeact.events import Event, RunEnded, StepTaken, TestsRan
 from codeact.evidence import Evidence, Tally
+from codeact.filesets import describe_fileset
 from codeact.findings import FOLDER, gather, is_product, unmade_files, unused_terms
 from codeact.formatting import format_files
-from codeact.framing import frame
-from codeact.inquiry import find_packages, propose, schedule_for
+from codeact.framing import FRAME_START, frame
+from codeact.handover import propose
+from codeact.inquiry import find_packages
 from codeact.models.base import Model, is_small
 from codeact.prompts import fill
 from codeact.proposal import make_proposal, stat, tally
@@ -63,8 +68,10 @@ class Drafting:
         self.compact = compact
         size = COMPACT_SIZE if compact else FULL_SIZE
         task = self.walk.task
+        fileset = describe_fileset(list_files(self.snapshot), task.instruction) if compact else ""
         question = fill(
             "script-compact" if compact else "script",
+            fileset=f"- The files meant are {fileset}" if fileset else "",
             workspace=describe_workspace(self.snapshot, task.instruction, size, plain=compact),
             conventions=describe_conventions(self.snapshot, size // 8),
             instruction="\n\n".join(filter(None, (task.instruction, task.shown))),
@@ -82,8 +89,14 @@ class Drafting:
             restart=self.sandbox.restore,
             check=self.check,
             retell=compact,
+            panel=PANEL if compact else None,
+            essence=self._essence if compact else None,
             nudge=fill("script-failed", problem="There was no ```python block in your answer."),
         )
+
+    async def _essence(self, _: Sequence[Step]) -> str:
+        """What the script has done."""
+        return essence_of((), self.effect, ()) if self.effect else self.said
 
     def _write(self, script: str) -> str:
         """The action that puts a script in its place."""
@@ -94,14 +107,15 @@ class Drafting:
         state = (await self.sandbox.changes()).files.get(self.path)
         problem = "There is no script yet." if state is None else await self._try(state)
         if not problem and self.asked < MAX_ASKED:
-            made = [path for path, now in self.effect.items() if now]
-            unmade = unmade_files(self.walk.task.instruction, list_files(self.snapshot), made)
+            written = [path for path, now in self.effect.items() if now]
+            unmade = unmade_files(self.walk.task.instruction, list_files(self.snapshot), written)
             self.asked += bool(unmade)
             problem = f"It ran, but did not write {', '.join(unmade)}, which the task names." if unmade else ""
         if state and not problem and self.compact and not self.asked:
             self.asked += 1
-            body, _, _ = state.content.decode("utf-8", "replace").partition("def main()")
-            terms = unused_terms(self.walk.task.instruction, body)
+            body, _, _ = state.content.decode("utf-8", "replace").partition(FRAME_START)
+            made = "\n".join(self.effect)
+            terms = unused_terms(self.walk.task.instruction, f"{body}\n{made}")
             problem = fill("unused", terms=", ".join(terms), code=body) if terms else ""
         if problem:
             return Verdict(passed=False, text=fill("script-failed", problem=problem))
@@ -259,6 +273,7 @@ def _failed(arguments: str, done: Completed) -> str:
         return f"Run with {arguments}, it did not end in time."
     said = (done.stderr.strip() or done.stdout.strip())[-MAX_SAID:]
     hint = " Every option needs a default." if done.exit_code == USAGE_ERROR and "usage:" in said else ""
-    if "unable to open database file" in said:
-        hint += " A folder must be made before a file is written into it: os.makedirs(folder, exist_ok=True)."
+    last = said.splitlines()[-1] if said else ""
+    if advice := advise(last):  # the line that failed would only be copied
+        return f"Run with {arguments}, it ended with exit code {done.exit_code}: {last}\n{advice}"
     return f"Run with {arguments}, it ended with exit code {done.exit_code}.{hint}\n{said}"

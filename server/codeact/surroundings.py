@@ -12,9 +12,10 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import PurePosixPath
 
-from codeact.columns import describe_table, find_joins
+from codeact.columns import describe_records, describe_table, find_joins
 from codeact.formatting import find_formatter, read_tools
 from codeact.snapshot import Snapshot, list_files, read_file
+from codeact_sandbox.toolbox import ACCESS
 
 CONVENTIONS = ("AGENTS.md", "CLAUDE.md", ".github/copilot-instructions.md")
 DATA = frozenset({".csv", ".tsv", ".json", ".jsonl", ".ndjson", ".xlsx", ".xls", ".parquet", ".db", ".sqlite", ".log"})
@@ -22,6 +23,14 @@ TEXT = frozenset(
     {".py", ".md", ".rst", ".txt", ".toml", ".cfg", ".ini", ".yaml", ".yml", ".html", ".js", ".ts", ".css"}
 )
 TABLES = frozenset({".csv", ".tsv", ".log", ".txt", ".jsonl", ".ndjson"})
+RECORDS = frozenset({".json", ".jsonl", ".ndjson"})
+READING = {
+    ".toml": "tomllib.load(open({path}, 'rb'))",
+    ".ini": (
+        "config = configparser.ConfigParser(interpolation=None); config.read({path}); then "
+        "{{name: dict(config[name]) for name in config.sections()}}"
+    ),
+}
 MAX_LISTED = 60
 MAX_RANKED = 400
 MAX_READ = 200_000
@@ -105,18 +114,29 @@ def _look(snapshot: Snapshot, path: str, *, plain: bool) -> str:
         return f"{path}: {len(state.content)} bytes"
     if suffix == ".py":
         return f"{path} defines:\n" + "\n".join(_outline(text))
-    if suffix == ".json":
-        return f"{path} is:\n{_shape(text)}"
     if suffix in (".csv", ".tsv") and text.strip():
         return describe_table(path, text, plain=plain)
+    return (suffix in RECORDS and describe_records(path, text, plain=plain)) or _head(path, text, plain=plain)
+
+
+def _head(path: str, text: str, *, plain: bool) -> str:
+    """How a text begins, or what a JSON text is made of, and how it is read."""
+    suffix = PurePosixPath(path).suffix.lower()
+    if suffix == ".json":
+        return f"{path} (read it with json.load(open({path!r}))) is:\n{_shape(text)}"
     lines = text.splitlines()
     head = "\n".join(line[:LINE] for line in lines[:HEAD_LINES])
     what = "rows" if suffix in TABLES else "lines"
-    return f"{path} ({len(lines)} {what}) begins:\n{head}" + (_split(path, lines) if suffix == ".log" else "")
+    how = READING.get(suffix, "").format(path=repr(path))
+    told = f"; read it with {how}" if how else ""
+    parts = _split(path, lines, plain=plain) if suffix == ".log" else ""
+    return f"{path} ({len(lines)} {what}{told}) begins:\n{head}{parts}"
 
 
-def _split(path: str, lines: Sequence[str]) -> str:
+def _split(path: str, lines: Sequence[str], *, plain: bool) -> str:
     """How to take a log's lines apart, and which part is which: small models miscount."""
+    if lines and (found := ACCESS.match(lines[0])) and not plain:
+        return f"\nRead it with log_rows({path!r}); then the first row is {found.groupdict()}, with numbers as numbers."
     parts = lines[0].split()[:MAX_PARTS] if lines else []
     told = ", ".join(f"row[{number}] is {part[:HEAD_PART]!r}" for number, part in enumerate(parts))
     how = f"rows = [line.split() for line in open({path!r})]"

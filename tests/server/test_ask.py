@@ -118,6 +118,42 @@ async def test_a_follow_up_finds_variables_and_words_again(workspace: Path, scri
     assert "And the sum?" in told[-1]
 
 
+async def test_a_small_model_is_heard_several_times(workspace: Path, scripted: Start) -> None:
+    """What most of its answers find out counts, in whatever words; what the others made is gone."""
+
+    def code(value: str, words: str) -> str:
+        total = f"sum(int(row['amount']) for row in csv.DictReader(open('sales.csv')) if {value})"
+        return f"```python\nimport csv, os\nopen('note.txt', 'w').write({value!r})\nprint({words!r}, {total})\n```"
+
+    tea, everything = "row['product'] == 'tea'", "True"
+    said = [code(everything, "All:"), code("row['nothing']", ""), code(tea, "Sum of tea:"), code(everything, "Total:")]
+    server = scripted([say(code(tea, "Total")), say(*said)])
+    settings = settings_for(workspace, server)
+    settings = replace(settings, model=replace(settings.model, name="scripted-1.5b"))
+    ended = await run_task(ask("What is the sum of all sales?"), settings)
+    assert len(server.requests) == 2
+    assert ended.answer == "Total 7", "two of two, and the earlier one"
+    changed = {patch.path: patch.after for patch in ended.proposal.patches} if ended.proposal else {}
+    assert set(changed) == {"note.txt"}
+
+
+async def test_a_small_models_follow_up_keeps_its_variables_when_it_begins_anew(
+    workspace: Path, scripted: Start
+) -> None:
+    """A second try finds the variables of the earlier run, not those of the first try."""
+    server = scripted([say(COUNT)])
+    settings = settings_for(workspace, server)
+    settings = replace(settings, model=replace(settings.model, name="scripted-1.5b"))
+    first = await run_task(ask("How many sales are there?"), settings)
+    assert "3 rows" in first.answer, "a panel that does not come keeps nobody waiting"
+    wrong = "```python\nrows = []\nprint(rows[0])\n```"
+    right = "```python\nprint(sum(int(row['amount']) for row in rows))\n```"
+    server = scripted([say(wrong), say(right)])
+    settings = replace(settings, model=replace(settings.model, base_url=server.base_url))
+    ended = await run_task(ask("And the sum?", follows=first.run), settings)
+    assert ended.answer == "16"
+
+
 async def test_a_failure_tells_values_and_what_was_meant(workspace: Path, scripted: Start) -> None:
     """The observation of an error has the values and the keys that there are, so that the next try is better."""
     wrong = "```python\nimport csv\nrow = next(csv.DictReader(open('sales.csv')))\nprint(row['amuont'])\n```"

@@ -1,0 +1,65 @@
+"""How a small model is asked questions, and what is made of its answers: it writes code, and never sees it again."""
+
+import ast
+from collections.abc import Sequence
+from dataclasses import replace
+
+from codeact.advice import advise
+from codeact.findings import hidden_bars
+from codeact.mending import add_imports, make_folders
+from codeact.models.base import Model, is_small
+from codeact.observations import printed
+from codeact.trajectory import Observation, Sampling, Step
+from codeact_sandbox.toolbox import TOOLS
+
+# A small model's first answer is its best; after a failure some chance keeps it from saying the same again.
+# What it writes after its code is an explanation that nobody reads.
+FIRST = Sampling(max_tokens=700, stop=("\n```\n",))
+SMALL_SCHEDULE = (FIRST, *(replace(FIRST, temperature=0.6, afresh=True),) * 6)
+# No test tells whether an answer is right, but several that agree are seldom wrong in the same way.
+PANEL = replace(FIRST, samples=4, temperature=0.7, afresh=True)
+MAX_ANSWER = 4000  # characters of what code printed
+
+
+def schedule_for(model: Model) -> Sequence[Sampling]:
+    """One answer at a time: there is no test that could choose among several."""
+    return SMALL_SCHEDULE if is_small(model) else model.schedule
+
+
+def keep_helpers(code: str) -> str:
+    """A small model's code without its own versions of helpers that are there already, with what it forgot."""
+    try:
+        body = ast.parse(code).body
+    except (SyntaxError, ValueError):
+        return code
+    lines = code.split("\n")
+    for node in reversed(body):
+        if isinstance(node, ast.FunctionDef) and node.name in TOOLS:
+            del lines[node.lineno - 1 : node.end_lineno]
+    return make_folders(add_imports("\n".join(lines)))
+
+
+def conclude(steps: Sequence[Step]) -> str:
+    """What the code of a small model printed is the answer: its words about that would only be less exact."""
+    seen = steps[-1].observation
+    if seen.failure or seen.timed_out:
+        return ""
+    text = printed(steps)[:MAX_ANSWER]
+    return f"```text\n{text}\n```" if "\n" in text else text
+
+
+def describe_briefly(seen: Observation) -> str:
+    """What a small model is told of an attempt that brought nothing, whose code it does not see again."""
+    if seen.timed_out:
+        return "It did not end in time."
+    if seen.failure is None:
+        return hidden_bars(seen) or "Nothing was printed. print() the result."
+    said = f"{seen.failure.type}: {seen.failure.message[:300]}"
+    lines = seen.failure.traceback.splitlines()
+    hints = "\n".join(line for line in lines if line.startswith(("Hint:", "Values where", "  "))
+                      and not line.startswith(("  File", "    ")))  # fmt: skip
+    if advice := advise(said):  # the line that failed would only be copied
+        return f"{said}\n{advice}\n{hints}".strip()
+    places = [at for at, line in enumerate(lines) if line.lstrip().startswith('File "<action') and at + 1 < len(lines)]
+    failing = f"This line failed: {lines[places[-1] + 1].strip()}\n" if places else ""
+    return f"{failing}{said}\n{hints}".strip()

@@ -1,0 +1,58 @@
+"""The files that an instruction means by folder and kind, as an expression: small models get such walks wrong."""
+
+import re
+from collections.abc import Sequence
+from pathlib import PurePosixPath
+
+KINDS = {
+    "python": (".py",),
+    "markdown": (".md", ".markdown"),
+    "csv": (".csv",),
+    "tsv": (".tsv",),
+    "json": (".json",),
+    "jsonl": (".jsonl",),
+    "yaml": (".yaml", ".yml"),
+    "toml": (".toml",),
+    "ini": (".ini",),
+    "html": (".html", ".htm"),
+    "logs": (".log",),
+    "javascript": (".js",),
+    "typescript": (".ts",),
+    "css": (".css",),
+    "images": (".png", ".jpg", ".jpeg", ".gif", ".svg", ".webp"),
+    "pictures": (".png", ".jpg", ".jpeg", ".gif", ".svg", ".webp"),
+}
+SUFFIX = re.compile(r"(?<![\w/-])\*?(\.[a-z0-9]{1,8})\b")
+FOLDER = re.compile(r"(?<![\w./-])((?:[\w-]+/)+|[\w-]+(?=/))")
+WORD = re.compile(r"[a-z]+")
+
+
+def describe_fileset(paths: Sequence[str], instruction: str) -> str:
+    """A Python expression for the files of a workspace that an instruction speaks of; empty if it names no kind.
+
+    Args:
+        paths: all files of the workspace.
+        instruction: the developer's words, such as "all .txt and .md files under notes/".
+    """
+    words = instruction.lower()
+    kinds: list[str] = SUFFIX.findall(words)
+    kinds += [kind for word in WORD.findall(words) for kind in KINDS.get(word, ())]
+    folder = _named_folder(paths, instruction)
+    inside = [path for path in paths if not folder or path.startswith(f"{folder}/")]
+    present = {PurePosixPath(path).suffix.lower() for path in inside}
+    found = sorted({kind for kind in kinds if kind in present})
+    if not found or len(inside) < 2:  # noqa: PLR2004 - one file is named as it is
+        return ""
+    place = f'Path("{folder or "."}")'
+    if len(found) == 1:
+        return f'sorted({place}.rglob("*{found[0]}"))'
+    listed = ", ".join(f'"{kind}"' for kind in found)
+    return f'[path for path in sorted({place}.rglob("*")) if path.suffix in ({listed})]'
+
+
+def _named_folder(paths: Sequence[str], instruction: str) -> str:
+    """The only folder of the workspace that an instruction names as such; empty if there is none, or several."""
+    folders = {str(parent) for path in paths for parent in PurePosixPath(path).parents} - {"."}
+    named = {found.rstrip("/") for found in FOLDER.findall(instruction)} & folders
+    outer = {one for one in named if not any(one.startswith(f"{other}/") for other in named)}
+    return outer.pop() if len(outer) == 1 else ""

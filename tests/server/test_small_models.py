@@ -1,0 +1,107 @@
+"""Attempts that found out the same are counted together, whatever their words; and what helps small models to be right."""
+
+from pathlib import Path
+
+import pytest
+
+from codeact.advice import advise
+from codeact.columns import describe_records, describe_table
+from codeact.consensus import essence_of, findings, names_in
+from codeact.filesets import describe_fileset
+from codeact.settings import load_settings
+from codeact.snapshot import take_snapshot
+from codeact.trajectory import Action, Artifact, FileState, Observation, Step
+from codeact_sandbox.toolbox import describe_tools, log_rows
+
+
+def step(stdout: str = "", *artifacts: Artifact) -> Step:
+    return Step(number=1, thought="", action=Action(""), observation=Observation(stdout=stdout, artifacts=artifacts))
+
+
+def chart(points: str) -> Artifact:
+    return Artifact("figure-1.csv", "text/csv", f"chart,series,kind,x,y\n{points}".encode())
+
+
+def test_words_do_not_count_but_numbers_and_names_do(tmp_path: Path) -> None:
+    """Two answers agree when their numbers, to a few digits, and the names of the workspace in them are the same."""
+    (tmp_path / "sales.csv").write_text("product,amount\ntea,3\ncoffee,9\n")
+    names = names_in(take_snapshot(load_settings(tmp_path, {"state": str(tmp_path / ".state")}, {})), "Which product?")
+    assert {"tea", "coffee", "sales.csv"} <= names
+    assert "product" not in names, "what the question says tells nothing"
+    one = essence_of([step("The best product is coffee with 1,234.5678 in all.")], {}, names)
+    same = essence_of([step("coffee: 1234.567")], {}, names)
+    assert one == same
+    assert essence_of([step("tea: 1234.567")], {}, names) != one
+    assert essence_of([step("coffee: 1235.9")], {}, names) != one
+    assert findings("-3 of 1.5e3, v2", frozenset()) == {"-3", "1500"}
+
+
+def test_charts_and_files_say_more_than_what_was_printed() -> None:
+    """The points of a chart are compared, in any order and style; pictures are not, other files are."""
+    one = essence_of([step("words", chart("a,s,bar,tea,3\na,s,bar,coffee,9.00001\n"))], {}, ())
+    other = essence_of([step("others", chart("b,t,line,coffee,9\nb,t,line,tea,3\n"))], {}, ())
+    picture = {"chart.png": FileState(b"pixels")}
+    assert one == other == essence_of([step("", chart("b,t,line,coffee,9\nb,t,line,tea,3\n"))], picture, ())
+    assert one != essence_of([step("words", chart("a,s,bar,tea,4\na,s,bar,coffee,9\n"))], {}, ())
+    assert essence_of([step("x")], {"a.txt": FileState(b"1")}, ()) != essence_of([step("x")], {"a.txt": None}, ())
+
+
+@pytest.mark.parametrize(
+    ("paths", "instruction", "expected"),
+    [
+        (
+            ["notes/a.txt", "notes/old/b.md", "README.md"],
+            "Tidy all .txt and .md files under notes/, please.",
+            '[path for path in sorted(Path("notes").rglob("*")) if path.suffix in (".md", ".txt")]',
+        ),
+        (["src/a.py", "src/b.py", "a.csv"], "Every Python file in src/", 'sorted(Path("src").rglob("*.py"))'),
+        (["a.csv", "b.csv"], "Join the CSV files", 'sorted(Path(".").rglob("*.csv"))'),
+        (["a.csv"], "Look at the CSV file", ""),
+        (["a/x.csv", "b/y.csv"], "The CSV files of a/ and b/", 'sorted(Path(".").rglob("*.csv"))'),
+        (["a.py", "b.py"], "What is this?", ""),
+    ],
+)
+def test_the_files_meant_are_an_expression(paths: list[str], instruction: str, expected: str) -> None:
+    """Folder and kinds come from the words, as far as such files are there."""
+    assert describe_fileset(paths, instruction) == expected
+
+
+def test_advice_is_given_for_known_errors_only() -> None:
+    """Errors that small models repeat have an answer; others have none."""
+    assert "to_numeric" in advise("ValueError: could not convert string to float: 'thirty'")
+    assert "[*one, *other]" in advise("TypeError: unsupported operand type(s) for |: 'generator' and 'generator'")
+    assert advise("KeyError: 'amuont'") == ""
+
+
+def test_records_are_described_as_tables() -> None:
+    """JSON lines and lists of objects are read as tables; nested objects are made flat, other texts are left alone."""
+    lines = '{"station": "A", "mm": 3}\n{"station": "B", "mm": null}\n{"station": "A", "mm": 4}\n'
+    told = describe_records("rain.jsonl", lines)
+    assert "pandas.read_json('rain.jsonl', lines=True)" in told
+    assert "mm: numbers from 3 to 4, 1 empty" in told
+    assert "json.loads(line) for line in open('rain.jsonl')" in describe_records("rain.jsonl", lines, plain=True)
+    nested = describe_records("people.json", '[{"name": "Ada", "address": {"city": "Rome"}}]')
+    assert "pandas.json_normalize(json.load(open('people.json')))" in nested
+    assert "address.city: text such as Rome" in nested
+    for text in ("{}", "[]", "[1]", "no json", '[{"tags": ["a"]}]'):
+        assert describe_records("other.json", text) == ""
+    assert "numbers, but also 'thirty'" in describe_table("a.csv", "age\n36\n41\nthirty\n29\n")
+
+
+def test_a_web_servers_log_is_rows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Lines of the Common and the Combined Log Format are taken apart; others are passed over."""
+    monkeypatch.chdir(tmp_path)
+    plain = '10.0.0.9 - ada [12/Mar/2024:10:01:07 +0000] "GET /a.zip HTTP/1.1" 200 88034'
+    Path("web.log").write_text(f'{plain}\nnonsense\n{plain[:-5]}- "http://there" "Browser 1.0"\n')
+    first, second = log_rows("web.log")
+    assert (first["client"], first["path"], first["status"], first["bytes"]) == ("10.0.0.9", "/a.zip", 200, 88034)
+    assert (second["bytes"], second["agent"]) == (0, "Browser 1.0")
+
+
+def test_tools_are_offered_where_there_is_something_for_them() -> None:
+    """By the question's words, and only with files that they read; the example fits the question."""
+    assert describe_tools("Which client addresses have most bytes?", ["web.log"]).startswith("# log_rows(path)")
+    assert describe_tools("Which modules import json?", ["web.log"]) == ""
+    assert 'row["decorators"]' in describe_tools("Which test functions are skipped?", ["test_a.py"])
+    assert 'not row["doc"]' in describe_tools("Which functions have no docstring?", ["a.py"])
+    assert "path not in used" in describe_tools("Which pictures are not used by a page?", ["index.html"])
