@@ -264,16 +264,15 @@ export class Editor {
   }
 
   async openFile(path: string): Promise<void> {
+    const name = path.split("/").pop() ?? path;
+    const row = `.quick-input-list .monaco-list-row.focused[aria-label^="${name}"]`; // calc.py is not test_calc.py
     await this.page.keyboard.press("Control+p");
     const input = this.page.locator(".quick-input-widget input.input");
     await input.waitFor();
     await input.fill(path);
-    await this.page
-      .locator(".quick-input-list .monaco-list-row", { hasText: path.split("/").pop() })
-      .first()
-      .waitFor();
+    await this.page.locator(row).waitFor();
     await this.page.keyboard.press("Enter");
-    await this.page.locator(".tab.active", { hasText: path.split("/").pop() }).waitFor();
+    await this.page.locator(`.tab.active[data-resource-name="${name}"]`).first().waitFor();
   }
 
   async focus(): Promise<void> {
