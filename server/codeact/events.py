@@ -7,7 +7,7 @@ Every event is a frozen dataclass; `wire` turns it into JSON. The names below ar
 from dataclasses import dataclass
 from typing import Literal
 
-from codeact.diagnosis import Diagnosis, Suspect
+from codeact.diagnosis import Cause, Diagnosis, Suspect
 from codeact.evidence import Evidence, Proposal
 from codeact.trajectory import Artifact, Completion, Message, Rejected, Sampling, Step, Task, TestReport, Usage
 
@@ -59,6 +59,22 @@ class Triaged:
     """What kind of failure each failing test is; nothing has been tried yet."""
 
     diagnoses: tuple[Diagnosis, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Grouped:
+    """The failing tests by likely cause, in the order in which they are mended; told where they are several."""
+
+    causes: tuple[Cause, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class CauseTried:
+    """What could be done about one of those causes is done: which of its tests pass now, and which do not."""
+
+    number: int
+    mended: tuple[str, ...]
+    left: tuple[str, ...]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -157,6 +173,8 @@ Event = (
     | SnapshotTaken
     | TestsRan
     | Triaged
+    | Grouped
+    | CauseTried
     | Localised
     | PackagesAdded
     | ModelChosen

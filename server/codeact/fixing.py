@@ -138,8 +138,17 @@ class Repair:
             if self.forks and not report.failing and self.diagnosis(target).kind is not Kind.FLAKY:
                 self.forks = False  # a fork does not fail where the cold run did
                 await self.trace(target)
+        return self.facts_so_far(target)
+
+    def was_traced(self, target: TestResult) -> bool:
+        """Whether it is known what lines a test runs."""
+        return target.node_id in self.spectrum.failing or target.node_id in self.spectrum.passing
+
+    def facts_so_far(self, target: TestResult) -> Facts:
+        """What is known about a failing test from the runs that there were."""
         found = self._traced.get(target.node_id, target)
-        return collect_facts(found, self._read, self.is_protected, self.spectrum, self._changed(found))
+        spectrum = self.spectrum.blame(target.node_id)
+        return collect_facts(found, self._read, self.is_protected, spectrum, self._changed(found))
 
     async def trace(self, target: TestResult) -> TestReport:
         """Trace the failing tests, last one first, then tests that pass; the report, without the latter."""

@@ -19,7 +19,9 @@ from codeact import __version__
 from codeact.disk import sync_folder
 from codeact.errors import JournalError
 from codeact.events import (
+    CauseTried,
     Event,
+    Grouped,
     Localised,
     ModelAnswered,
     ModelChosen,
@@ -71,6 +73,8 @@ RECORDED: Mapping[type, str] = {
     SnapshotTaken: "snapshot",
     TestsRan: "tests",
     Triaged: "triaged",
+    Grouped: "grouped",
+    CauseTried: "tried",
     Localised: "localised",
     PackagesAdded: "packages",
     ModelChosen: "chosen",

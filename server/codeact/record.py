@@ -19,6 +19,8 @@ from cattrs import Converter
 
 from codeact.errors import JournalError, RunNotFound, WireError
 from codeact.events import (
+    CauseTried,
+    Grouped,
     Localised,
     ModelAnswered,
     ModelChosen,
@@ -63,6 +65,8 @@ KINDS: Mapping[str, type] = {
     "snapshot": SnapshotTaken,
     "tests": TestsRan,
     "triaged": Triaged,
+    "grouped": Grouped,
+    "tried": CauseTried,
     "localised": Localised,
     "packages": PackagesAdded,
     "chosen": ModelChosen,

@@ -38,7 +38,8 @@ class Walk:
     """One task on its way: its settings, its journal, its listener, its price.
 
     `model` is whom to ask if that is not for the settings to say; `pool` is where sandboxes may be ready; `consent`
-    asks the developer, if there is one; `note` goes along with how it ends.
+    asks the developer, if there is one; `about` is what is being worked on, told with each message of progress; `note`
+    goes along with how it ends.
     """
 
     task: Task
@@ -51,6 +52,7 @@ class Walk:
     consent: Consent | None = None
     usage: Usage = Usage()
     steps: int = 0
+    about: str = ""
     why: str = ""
     note: str = ""
     unsolved: dict[str, str] = field(default_factory=dict)
@@ -66,7 +68,7 @@ class Walk:
 
     def say(self, message: str) -> None:
         """Let the listener hear what is being done."""
-        self.on_event(Progress(message=message))
+        self.on_event(Progress(message=f"{self.about}: {message}" if self.about else message))
 
     def end(
         self,

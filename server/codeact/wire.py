@@ -24,7 +24,9 @@ from cattrs.gen import make_dict_structure_fn, make_dict_unstructure_fn
 from codeact.errors import WireError
 from codeact.events import (
     SCHEMA_VERSION,
+    CauseTried,
     Event,
+    Grouped,
     Localised,
     ModelAnswered,
     ModelChosen,
@@ -48,6 +50,8 @@ EVENTS: Mapping[str, type] = {
     "snapshot": SnapshotTaken,
     "tests": TestsRan,
     "triaged": Triaged,
+    "grouped": Grouped,
+    "tried": CauseTried,
     "localised": Localised,
     "packages": PackagesAdded,
     "chosen": ModelChosen,

@@ -6,10 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from codeact.diagnosis import Diagnosis, Kind, Suspect
+from codeact.diagnosis import Cause, Diagnosis, Kind, Suspect
 from codeact.editor import history
 from codeact.events import (
+    CauseTried,
     Event,
+    Grouped,
     Localised,
     ModelAnswered,
     ModelChosen,
@@ -108,6 +110,14 @@ EVENTS: dict[str, Event] = {
             ),
         )
     ),
+    "grouped": Grouped(
+        causes=(
+            Cause(
+                number=1, tests=("test_calc.py::test_add",), path="calc.py", line=2, name="add", error="assert -1 == 3"
+            ),
+        )
+    ),
+    "tried": CauseTried(number=1, mended=("test_calc.py::test_add",), left=()),
     "localised": Localised(
         target="test_calc.py::test_add", suspects=(Suspect(path="calc.py", line=2, name="add", score=0.5),)
     ),

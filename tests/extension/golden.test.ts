@@ -17,7 +17,9 @@ describe("the server's messages", () => {
       "snapshot",
       "tests",
       "triaged",
+      "grouped",
       "localised",
+      "tried",
       "packages",
       "chosen",
       "text",
@@ -30,6 +32,8 @@ describe("the server's messages", () => {
     expect(model.entries.map((entry) => entry.kind)).toEqual([
       "note",
       "tests",
+      "note",
+      "note",
       "note",
       "note",
       "note",

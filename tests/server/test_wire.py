@@ -10,10 +10,12 @@ from typing import get_args
 import pytest
 
 from codeact import events, evidence, trajectory
-from codeact.diagnosis import Diagnosis, Kind, Suspect
+from codeact.diagnosis import Cause, Diagnosis, Kind, Suspect
 from codeact.errors import WireError
 from codeact.events import (
+    CauseTried,
     Event,
+    Grouped,
     Localised,
     ModelAnswered,
     ModelChosen,
@@ -89,6 +91,8 @@ EVENT_VALUES: tuple[Event, ...] = (
     ModelText(text="```py"),
     PackagesAdded(module="yaml", pins=("PyYAML==6.0",)),
     Triaged(diagnoses=(Diagnosis(node_id="test_a.py::test_a", kind=Kind.FLAKY, rate=0.5),)),
+    Grouped(causes=(Cause(number=1, tests=("test_a.py::test_a",), path="a.py", line=2, name="f", error="E"),)),
+    CauseTried(number=1, mended=("test_a.py::test_a",), left=("test_a.py::test_b",)),
     Localised(target="test_a.py::test_a", suspects=(Suspect(path="a.py", line=2, name="f", score=0.5),)),
     ModelChosen(name="m", context=4096, schedule=(Sampling(samples=2),)),
     ModelAnswered(

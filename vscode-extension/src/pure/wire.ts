@@ -121,6 +121,16 @@ export interface Diagnosis {
   hopeful: boolean;
 }
 
+/** What some failing tests likely have in common; `path` is empty where only their error is known. */
+export interface Cause {
+  number: number;
+  tests: string[];
+  path: string;
+  line: number;
+  name: string;
+  error: string;
+}
+
 export interface Suspect {
   path: string;
   line: number;
@@ -136,6 +146,8 @@ export type RunEvent = { run?: string } & (
   | { event: "tests"; phase: string; report: TestReport }
   | { event: "packages"; module: string; pins: string[] }
   | { event: "triaged"; diagnoses: Diagnosis[] }
+  | { event: "grouped"; causes: Cause[] }
+  | { event: "tried"; number: number; mended: string[]; left: string[] }
   | { event: "localised"; target: string; suspects: Suspect[] }
   | { event: "chosen"; name: string; context: number }
   | { event: "text"; text: string }
