@@ -9,6 +9,7 @@ from typing import Literal
 
 from codeact.diagnosis import Cause, Diagnosis, Suspect
 from codeact.evidence import Evidence, Proposal
+from codeact.lessons import Lesson
 from codeact.trajectory import Artifact, Completion, Message, Rejected, Sampling, Step, Task, TestReport, Usage
 
 SCHEMA_VERSION = 1
@@ -75,6 +76,13 @@ class CauseTried:
     number: int
     mended: tuple[str, ...]
     left: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recalled:
+    """What earlier fixes of this workspace have taught, by which single edits come somewhat earlier."""
+
+    lessons: tuple[Lesson, ...]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -175,6 +183,7 @@ Event = (
     | Triaged
     | Grouped
     | CauseTried
+    | Recalled
     | Localised
     | PackagesAdded
     | ModelChosen

@@ -16,6 +16,7 @@ from codeact.formatting import format_files
 from codeact.inquiry import answer_question
 from codeact.journal import create_journal, new_run_id
 from codeact.ladder import Ladder
+from codeact.learning import remember_fix
 from codeact.models.base import Model
 from codeact.pool import Pool
 from codeact.proposing import beyond_reach, nothing_to_fix, propose, unsolved
@@ -27,7 +28,7 @@ from codeact.testing import Selection, run_tests, want_of_packages
 from codeact.trajectory import Task, TaskKind
 from codeact.triage import triage
 from codeact.verify import find_bench
-from codeact.walk import Consent, Listener, Recording, Walk, choose_model, freeze
+from codeact.walk import Consent, Listener, Recording, Walk, choose_model, freeze, recall_lessons
 
 
 async def run_task(  # noqa: PLR0913 - what a door lends to a run; most leave it out
@@ -114,7 +115,10 @@ async def fix_tests(walk: Walk, buffers: Mapping[str, str], recorded: Recording 
             walk.note = f"No model was asked: {ladder.trouble}"
         await _minimise(walk, repair)
         repair.files = await format_files(sandbox, snapshot, repair.files)
-    return await propose(walk, repair, bench)
+    ended = await propose(walk, repair, bench)
+    if not recorded:
+        remember_fix(walk.settings, repair, ended, ladder.tried)
+    return ended
 
 
 async def _triage(walk: Walk, repair: Repair) -> None:
@@ -125,13 +129,14 @@ async def _triage(walk: Walk, repair: Repair) -> None:
 
 
 async def _make_ladder(walk: Walk, recorded: Recording | None, repair: Repair, stack: AsyncExitStack) -> Ladder:
-    """The ways to a fix; those without a model if there is none."""
+    """The ways to a fix, in the light of earlier ones; those without a model if there is none."""
+    lessons = recall_lessons(walk, recorded)
     try:
-        return Ladder(walk, repair, await stack.enter_async_context(choose_model(walk, recorded)))
+        return Ladder(walk, repair, await stack.enter_async_context(choose_model(walk, recorded)), lessons=lessons)
     except ModelUnavailable as trouble:
         walk.say("without a model")
         walk.why = str(trouble)
-        return Ladder(walk, repair, None, trouble)
+        return Ladder(walk, repair, None, trouble, lessons)
 
 
 async def _mend(walk: Walk, repair: Repair, ladder: Ladder) -> None:

@@ -25,6 +25,7 @@ from codeact.events import (
     ModelText,
     PackagesAdded,
     Progress,
+    Recalled,
     RunEnded,
     RunStarted,
     SnapshotTaken,
@@ -35,7 +36,7 @@ from codeact.events import (
 from codeact.evidence import Evidence, Group
 from codeact.journal import RunSummary
 from codeact.pictures import encode_picture
-from codeact.tables import counts, evidence_table, plain, preview, runs_list, summarise
+from codeact.tables import Learned, counts, evidence_table, learned_table, plain, preview, runs_list, summarise
 from codeact.trajectory import Artifact, Outcome, Step, TestReport
 from codeact.wire import printable, to_line
 
@@ -103,6 +104,8 @@ class Terminal:
                 self._show_causes(causes)
             case CauseTried():
                 self._show_tried(event)
+            case Recalled(lessons=lessons):
+                self.hint(f"edits come in an order that earlier fixes suggest ({len(lessons)}; see codeact learned)")
             case Localised(suspects=suspects):
                 self._show_suspects(suspects)
             case StepTaken(step=step):
@@ -200,6 +203,17 @@ class Terminal:
             return
         for run in runs:
             self.line("\t".join(map(printable, summarise(run))))
+
+    def show_learned(self, entries: Iterable[Learned]) -> None:
+        """Show what was learnt; where no terminal is, with tabs between columns, and code indented below."""
+        if self.console.is_terminal:
+            self.console.print(learned_table(entries))
+            return
+        for entry in entries:
+            numbers = f"helped {entry.helped}", f"missed {entry.missed}"
+            self.line("\t".join(map(printable, (entry.id, entry.about, entry.what, entry.rung, *numbers))))
+            if entry.code:
+                self.line(indent(printable(entry.code), "    "))
 
     def show_finding(self, name: str, *, works: bool, detail: str, remedy: str) -> None:
         """Show one line of the doctor's findings."""

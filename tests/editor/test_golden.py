@@ -18,6 +18,7 @@ from codeact.events import (
     ModelText,
     PackagesAdded,
     Progress,
+    Recalled,
     RunEnded,
     RunStarted,
     SnapshotTaken,
@@ -27,6 +28,7 @@ from codeact.events import (
 )
 from codeact.evidence import Evidence, Tally
 from codeact.journal import create_journal
+from codeact.lessons import About, Lesson
 from codeact.proposal import make_proposal
 from codeact.settings import Settings
 from codeact.trajectory import (
@@ -118,6 +120,7 @@ EVENTS: dict[str, Event] = {
         )
     ),
     "tried": CauseTried(number=1, mended=("test_calc.py::test_add",), left=()),
+    "recalled": Recalled(lessons=(Lesson(about=About.EDIT, what="`-` becomes `+`", rung="edits", helped=2, missed=1),)),
     "localised": Localised(
         target="test_calc.py::test_add", suspects=(Suspect(path="calc.py", line=2, name="add", score=0.5),)
     ),

@@ -17,6 +17,7 @@ describe("the server's messages", () => {
       "snapshot",
       "tests",
       "triaged",
+      "recalled",
       "grouped",
       "localised",
       "tried",
@@ -32,6 +33,7 @@ describe("the server's messages", () => {
     expect(model.entries.map((entry) => entry.kind)).toEqual([
       "note",
       "tests",
+      "note",
       "note",
       "note",
       "note",

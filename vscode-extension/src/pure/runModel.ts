@@ -55,6 +55,11 @@ export function reduce(model: RunModel, event: RunEvent): RunModel {
       return append(model, { kind: "note", text: `Fetched ${event.pins.join(", ")} for ${event.module}` });
     case "triaged":
       return event.diagnoses.filter((found) => found.kind !== "real").reduce(noteDiagnosis, model);
+    case "recalled":
+      return append(model, {
+        kind: "note",
+        text: `Edits come in an order that earlier fixes suggest: ${event.lessons.map((lesson) => lesson.what).join(", ")}`,
+      });
     case "grouped":
       return append(model, { kind: "note", text: describeCauses(event.causes) });
     case "tried":

@@ -131,6 +131,15 @@ export interface Cause {
   error: string;
 }
 
+/** What verified fixes have taught: a kind of edit that mends, or a place that was at fault. */
+export interface Lesson {
+  about: "edit" | "place";
+  what: string;
+  rung: string;
+  helped: number;
+  missed: number;
+}
+
 export interface Suspect {
   path: string;
   line: number;
@@ -148,6 +157,7 @@ export type RunEvent = { run?: string } & (
   | { event: "triaged"; diagnoses: Diagnosis[] }
   | { event: "grouped"; causes: Cause[] }
   | { event: "tried"; number: number; mended: string[]; left: string[] }
+  | { event: "recalled"; lessons: Lesson[] }
   | { event: "localised"; target: string; suspects: Suspect[] }
   | { event: "chosen"; name: string; context: number }
   | { event: "text"; text: string }
