@@ -147,7 +147,7 @@ async def _mend(walk: Walk, repair: Repair, ladder: Ladder) -> None:
     if several:
         walk.tell(Grouped(causes=causes))
     for cause in causes:
-        walk.about = f"cause {cause.number} of {len(causes)}: {cause.label}" if several else ""
+        walk.about = f"cause {cause.number} of {len(causes)}: {cause.label}" if len(causes) > 1 else ""
         for name in cause.tests:
             await ladder.climb(targets[name])
         left = tuple(name for name in cause.tests if targets[name] not in repair.mended)
