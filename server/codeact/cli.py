@@ -109,11 +109,9 @@ def _add_upkeep(
         "--with", dest="packages", action="append", default=[], metavar="PACKAGE", help="a package that runs may miss"
     )
     prepare.set_defaults(command="preparing:prepare")
-    remedies = commands.add_parser("remedies", parents=[common], help="what is remembered against errors here")
-    remedies.add_argument(
-        "--forget", nargs="?", const="", metavar="TEXT", help="all, or those whose error has this text"
-    )
-    remedies.set_defaults(command="keepsakes:remedies")
+    learned = commands.add_parser("learned", parents=[common], help="what earlier fixes and questions here have taught")
+    learned.add_argument("--forget", nargs="?", const="all", metavar="ID", help="forget it: one, or all (the default)")
+    learned.set_defaults(command="keepsakes:learned")
     doctor = commands.add_parser("doctor", parents=[common], help="what works here, and what mends the rest")
     doctor.set_defaults(command="commands:doctor")
     model = commands.add_parser("model", parents=[common], help="the embedded model")

@@ -92,7 +92,9 @@ def show(options: Namespace, settings: Settings, terminal: Terminal) -> int:
                     terminal.show(started)
             case "step":
                 terminal.show(StepTaken(step=value))  # type: ignore[arg-type]  # the kind says which class it is
-            case "snapshot" | "tests" | "triaged" | "localised" | "packages" | "chosen" | "ended":
+            case "snapshot" | "tests" | "triaged" | "recalled" | "grouped" | "tried" | "localised":
+                terminal.show(value)  # type: ignore[arg-type]
+            case "packages" | "chosen" | "ended":
                 terminal.show(value)  # type: ignore[arg-type]
             case "evidence" if isinstance(value, Evidence):
                 terminal.show_evidence(value)

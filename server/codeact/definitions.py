@@ -3,6 +3,7 @@
 import ast
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 Assignment = ast.Assign | ast.AnnAssign
@@ -37,6 +38,7 @@ def find_definition(path: str, source: str, line: int) -> Definition | None:
     return next((found for found in list_definitions(path, source) if found.line <= line <= found.last), None)
 
 
+@lru_cache(maxsize=256)  # failing tests go through much the same files
 def list_definitions(path: str, source: str) -> tuple[Definition, ...]:
     """All definitions of a file, outermost functions only; none if it does not parse."""
     try:
@@ -53,6 +55,7 @@ def list_definitions(path: str, source: str) -> tuple[Definition, ...]:
     return tuple(found)
 
 
+@lru_cache(maxsize=256)
 def parses(source: str) -> bool:
     """Whether a text is a Python program."""
     try:

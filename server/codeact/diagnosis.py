@@ -1,4 +1,4 @@
-"""What is known of failing tests before anything is tried: what kind of failure each is, and where its cause may be."""
+"""What is known of failing tests before anything is tried: what kind of failure each is, and what its cause may be."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -35,6 +35,33 @@ class Diagnosis:
     hopeful: bool = True
     after: tuple[str, ...] = ()
     rate: float = 1.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cause:
+    """What some failing tests likely have in common, before anything is tried.
+
+    Attributes:
+        number: its turn, from 1.
+        tests: their node ids.
+        path: the file in which it likely is; that of the tests where they alone are known, empty where no file is.
+        line: 1-based; 0 without a path.
+        name: the definition; empty for a whole module.
+        error: what pytest says of the first of the tests, in one line.
+    """
+
+    number: int
+    tests: tuple[str, ...]
+    path: str
+    line: int
+    name: str
+    error: str
+
+    @property
+    def label(self) -> str:
+        """The cause in a few words: "cart.py total (4 tests)"."""
+        count = len(self.tests)
+        return f"{f'{self.path} {self.name}'.strip() or self.error} ({count} test{'s' * (count != 1)})"
 
 
 @dataclass(frozen=True, kw_only=True)

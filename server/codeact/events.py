@@ -7,8 +7,9 @@ Every event is a frozen dataclass; `wire` turns it into JSON. The names below ar
 from dataclasses import dataclass
 from typing import Literal
 
-from codeact.diagnosis import Diagnosis, Suspect
+from codeact.diagnosis import Cause, Diagnosis, Suspect
 from codeact.evidence import Evidence, Proposal
+from codeact.lessons import Lesson
 from codeact.trajectory import Artifact, Completion, Message, Rejected, Sampling, Step, Task, TestReport, Usage
 
 SCHEMA_VERSION = 1
@@ -59,6 +60,29 @@ class Triaged:
     """What kind of failure each failing test is; nothing has been tried yet."""
 
     diagnoses: tuple[Diagnosis, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Grouped:
+    """The failing tests by likely cause, in the order in which they are mended; told where they are several."""
+
+    causes: tuple[Cause, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class CauseTried:
+    """What could be done about one of those causes is done: which of its tests pass now, and which do not."""
+
+    number: int
+    mended: tuple[str, ...]
+    left: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recalled:
+    """What earlier fixes of this workspace have taught, by which single edits come somewhat earlier."""
+
+    lessons: tuple[Lesson, ...]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -157,6 +181,9 @@ Event = (
     | SnapshotTaken
     | TestsRan
     | Triaged
+    | Grouped
+    | CauseTried
+    | Recalled
     | Localised
     | PackagesAdded
     | ModelChosen

@@ -71,7 +71,7 @@ class Repair:
     """The work on one snapshot: what the tests said before, and what has been mended in the view so far.
 
     `whole` is the fix as it was before it was minimised, if it was. `forks` tells whether tests do the same in a fork
-    of a process that has loaded pytest as they do in a new one.
+    of a process that has loaded pytest as they do in a new one. `rung` is the rung of the ladder that is climbed.
     """
 
     task: Task
@@ -87,6 +87,7 @@ class Repair:
     diagnoses: Mapping[str, Diagnosis] = field(default_factory=dict)
     whole: Files | None = None
     forks: bool = True
+    rung: str = ""
     spectrum: Spectrum = Spectrum()
     _ways: dict[str, tuple[Frame, ...]] = field(default_factory=dict)
     _traced: dict[str, TestResult] = field(default_factory=dict)
@@ -138,8 +139,17 @@ class Repair:
             if self.forks and not report.failing and self.diagnosis(target).kind is not Kind.FLAKY:
                 self.forks = False  # a fork does not fail where the cold run did
                 await self.trace(target)
+        return self.facts_so_far(target)
+
+    def was_traced(self, target: TestResult) -> bool:
+        """Whether it is known what lines a test runs."""
+        return target.node_id in self.spectrum.failing or target.node_id in self.spectrum.passing
+
+    def facts_so_far(self, target: TestResult) -> Facts:
+        """What is known about a failing test from the runs that there were."""
         found = self._traced.get(target.node_id, target)
-        return collect_facts(found, self._read, self.is_protected, self.spectrum, self._changed(found))
+        spectrum = self.spectrum.blame(target.node_id)
+        return collect_facts(found, self._read, self.is_protected, spectrum, self._changed(found))
 
     async def trace(self, target: TestResult) -> TestReport:
         """Trace the failing tests, last one first, then tests that pass; the report, without the latter."""
@@ -164,8 +174,11 @@ class Repair:
             check=lambda: self.check(facts.target),
         )
 
-    async def check(self, target: TestResult) -> Verdict:
-        """Judge the view: tests put back, then the target, then everything that passed before or was mended since."""
+    async def check(self, target: TestResult, edit: str = "") -> Verdict:
+        """Judge the view: tests put back, then the target, then everything that passed before or was mended since.
+
+        A single edit is named in a few words, for what it may teach.
+        """
         changes = (await self.sandbox.changes()).files
         given = {path: state for path, state in changes.items() if self.is_protected(path)}
         note = ""
@@ -200,7 +213,7 @@ class Repair:
         lucky = {result.node_id for result in passing if self.diagnosis(result).kind is Kind.FLAKY} - {target.node_id}
         fresh = [result for result in passing if result.node_id not in lucky]
         self.mended += fresh
-        self.causes.append(Mended(tuple(fresh), self.files))
+        self.causes.append(Mended(tuple(fresh), self.files, self.rung, edit))
         return Verdict(passed=True, score=1.0, report=suite)
 
     async def minimise(self) -> Step | None:
@@ -265,7 +278,7 @@ class Repair:
         old, new = shortest_passage(before, edit.apply(before))
         action = Action(f"replace({edit.path!r}, {quote(old)}, {quote(new)})")
         observation = await self.sandbox.execute(action)
-        verdict = await self.check(facts.target)
+        verdict = await self.check(facts.target, edit.what)
         if not verdict.passed:
             await self.take_back()
             return None

@@ -12,10 +12,19 @@ from codeact.trajectory import FileChange, FileState, TestResult
 
 @dataclass(frozen=True)
 class Mended:
-    """One step to a whole fix: tests that it has mended, and all changed files after it."""
+    """One step to a whole fix.
+
+    Attributes:
+        tests: those that it has mended.
+        files: all changed files after it.
+        rung: the rung of the ladder that it was on.
+        edit: what it changed, in a few words, if it was a single edit.
+    """
 
     tests: tuple[TestResult, ...]
     files: Mapping[str, FileState | None]
+    rung: str = ""
+    edit: str = ""
 
 
 def group_hunks(

@@ -19,11 +19,14 @@ from codeact import __version__
 from codeact.disk import sync_folder
 from codeact.errors import JournalError
 from codeact.events import (
+    CauseTried,
     Event,
+    Grouped,
     Localised,
     ModelAnswered,
     ModelChosen,
     PackagesAdded,
+    Recalled,
     RunEnded,
     RunStarted,
     SnapshotTaken,
@@ -71,6 +74,9 @@ RECORDED: Mapping[type, str] = {
     SnapshotTaken: "snapshot",
     TestsRan: "tests",
     Triaged: "triaged",
+    Grouped: "grouped",
+    CauseTried: "tried",
+    Recalled: "recalled",
     Localised: "localised",
     PackagesAdded: "packages",
     ModelChosen: "chosen",

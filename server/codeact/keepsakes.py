@@ -1,4 +1,4 @@
-"""The commands of the terminal about what runs leave for good: artifacts, and scripts that were kept."""
+"""The commands of the terminal about what runs leave for good: artifacts, scripts that were kept, what was learnt."""
 
 import re
 import shutil
@@ -9,11 +9,13 @@ from pathlib import Path
 from codeact.commands import OK, WITHOUT, require_workspace, run_to_end
 from codeact.errors import SettingsError
 from codeact.journal import find_run, list_runs, read_journal, run_folder
+from codeact.lessons import load_lessons, save_lessons
 from codeact.remedies import load_remedies, save_remedies
 from codeact.run import run_task
 from codeact.scripts import find_scripts
 from codeact.settings import Settings
 from codeact.snapshot import prune, release
+from codeact.tables import Learned
 from codeact.terminal import Terminal
 from codeact.trajectory import Task, TaskKind
 from codeact.wire import dump, to_line
@@ -62,20 +64,25 @@ def scripts(options: Namespace, settings: Settings, terminal: Terminal) -> int:
     return OK
 
 
-def remedies(options: Namespace, settings: Settings, terminal: Terminal) -> int:
-    """List what is remembered against errors in this workspace, or forget it."""
-    known = load_remedies(settings)
-    if options.forget is not None:
-        left = [remedy for remedy in known if options.forget not in remedy.signature]
-        save_remedies(settings, left)
-        terminal.say(f"Forgotten: {len(known) - len(left)} of {len(known)}.")
+def learned(options: Namespace, settings: Settings, terminal: Terminal) -> int:
+    """List what earlier tasks in this workspace have taught, or forget it, all or one of it."""
+    remedies, lessons = load_remedies(settings), load_lessons(settings)
+    found = [Learned(one.id, "error", one.signature, "", one.helped, 0, one.code) for one in remedies]
+    found += [Learned(one.id, one.about, one.what, one.rung, one.helped, one.missed) for one in lessons]
+    if options.forget:
+        forgotten = {entry.id for entry in found if options.forget in (entry.id, "all")}
+        if not forgotten and options.forget != "all":
+            raise SettingsError(f"Nothing is remembered as {options.forget}. See what is: codeact learned")
+        save_remedies(settings, [remedy for remedy in remedies if remedy.id not in forgotten])
+        save_lessons(settings, [lesson for lesson in lessons if lesson.id not in forgotten])
+        terminal.say(f"Forgotten: {len(forgotten)} of {len(found)}.")
         return OK
-    for remedy in known:
-        code = "" if terminal.as_json else "".join(f"\n    {line}" for line in remedy.code.splitlines())
-        terminal.line(
-            to_line(remedy) if terminal.as_json else f"{remedy.signature}\thelped {remedy.helped} times{code}"
-        )
-    if not known:
+    if terminal.as_json:
+        for entry in found:
+            terminal.record(entry)
+    elif found:
+        terminal.show_learned(found)
+    else:
         terminal.say("Nothing is remembered for this workspace.")
     return OK
 

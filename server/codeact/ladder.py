@@ -7,7 +7,7 @@ conversation to the end before edits are tried blindly.
 
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from codeact.agent import Ending, work
 from codeact.errors import ModelError, ModelUnavailable
@@ -15,8 +15,9 @@ from codeact.events import Event, Localised, ModelAnswered, StepTaken
 from codeact.facts import Facts
 from codeact.fixing import Repair
 from codeact.infill import Blank, choose, find_blanks, read_edits, show_gap
+from codeact.lessons import Lesson
 from codeact.models.base import Filler, Model, can_fill, is_small
-from codeact.search import Search, rank_edits
+from codeact.search import Search, lessons_of, rank_edits
 from codeact.settings import Rung
 from codeact.trajectory import Completion, Message, Sampling, TestResult
 from codeact.walk import Walk
@@ -32,15 +33,19 @@ MAX_DIVERSE = 5  # gaps that are filled in several ways
 
 @dataclass
 class Ladder:
-    """All rungs for one run. Without a model, for the reason in `trouble`, edits are still tried."""
+    """All rungs for one run. Without a model, for the reason in `trouble`, edits are still tried.
+
+    `lessons` are what earlier fixes have taught; `tried` has the ids of those by which edits were tried.
+    """
 
     walk: Walk
     repair: Repair
     model: Model | None
     trouble: ModelUnavailable | None = None
+    lessons: Sequence[Lesson] = ()
+    tried: set[str] = field(default_factory=set)
     _found: Search = Search()
     _seconds: float = EDIT_SECONDS
-    _rung: str = ""
 
     async def climb(self, target: TestResult) -> None:
         """Mend one failing test, unless mending another has mended it too."""
@@ -51,10 +56,10 @@ class Ladder:
         self.walk.tell(Localised(target=target.node_id, suspects=facts.hottest()))
         self._found = Search()
         for rung in self._rungs():
-            self._rung = rung.value
+            self.repair.rung = rung.value
             if await self._try(rung, facts):
                 return
-        self._rung = Rung.EDITS.value
+        self.repair.rung = Rung.EDITS.value
         if await self._take(self._found, facts, trusted=False):
             return
         self.walk.unsolved[target.node_id] = self.walk.why
@@ -92,9 +97,10 @@ class Ladder:
     async def _edit(self, facts: Facts) -> bool:
         """Try single edits without a model. True if one mended the target that is more than luck."""
         self.walk.say("trying single edits")
-        edits = rank_edits(facts, self.repair.sources(facts))
+        edits = rank_edits(facts, self.repair.sources(facts), self.lessons)
         self._found = await self.repair.search(facts, edits, seconds=self._seconds)
         self._seconds = LEAST_SECONDS
+        self.tried |= lessons_of(edits[: self._found.tried], self.lessons)
         self.walk.why = f"{self._found.tried} single edits tried without a model, none passes"
         return await self._take(self._found, facts, trusted=True)
 
@@ -146,4 +152,6 @@ class Ladder:
 
     def _tell(self, event: Event) -> None:
         """Pass an event on; a step says which rung it was on."""
-        self.walk.tell(StepTaken(step=replace(event.step, rung=self._rung)) if isinstance(event, StepTaken) else event)
+        if isinstance(event, StepTaken):
+            event = StepTaken(step=replace(event.step, rung=self.repair.rung))
+        self.walk.tell(event)

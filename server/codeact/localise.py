@@ -9,8 +9,9 @@ worst lines together; an assignment of a module or class as the lines that use i
 import ast
 import math
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from types import MappingProxyType
 
 from codeact.definitions import Definition, list_definitions, parses
@@ -152,24 +153,30 @@ def _weigh_lines(own: Lines, failing: Sequence[Lines], passing: Sequence[Lines])
 
 def _spread(path: str, source: str, lines: Heat) -> dict[Place, float]:
     """The scores of a file's lines, each statement's highest on all of its lines; statements that work get more."""
-    try:
-        tree = ast.parse(source)
-    except (SyntaxError, ValueError):
+    if not parses(source):
         return {place: score for place, score in lines.items() if place[0] == path}
+    found: dict[Place, float] = {}
+    for own, much in _statements(source):
+        scores = [lines[path, line] for line in own if (path, line) in lines]
+        if scores:
+            found.update(dict.fromkeys(((path, line) for line in own), max(scores) + OF_WORK * much))
+    return found
+
+
+@lru_cache(maxsize=256)  # as definitions are
+def _statements(source: str) -> tuple[tuple[range, float], ...]:
+    """The lines of each statement, outer ones first, and how much is worked out in them, 0 to 1."""
+    tree = ast.parse(source)
     work: defaultdict[int, int] = defaultdict(int)
     for node in ast.walk(tree):
         if isinstance(node, WORK):
             work[node.lineno] += 1
-    found: dict[Place, float] = {}
+    found = []
     for statement in ast.walk(tree):
-        if not isinstance(statement, ast.stmt) or isinstance(statement, ast.ClassDef):
-            continue
-        own = range(statement.lineno, _end_of_head(statement) + 1)
-        scores = [lines[path, line] for line in own if (path, line) in lines]
-        if scores:
-            much = min(sum(work[line] for line in own), MUCH_WORK) / MUCH_WORK
-            found.update(dict.fromkeys(((path, line) for line in own), max(scores) + OF_WORK * much))
-    return found
+        if isinstance(statement, ast.stmt) and not isinstance(statement, ast.ClassDef):
+            own = range(statement.lineno, _end_of_head(statement) + 1)
+            found.append((own, min(sum(work[line] for line in own), MUCH_WORK) / MUCH_WORK))
+    return tuple(found)
 
 
 def _end_of_head(statement: ast.stmt) -> int:
@@ -205,17 +212,16 @@ def _weigh_definitions(
     return scores
 
 
-def _uses(source: str) -> Iterator[tuple[str, int]]:
+@lru_cache(maxsize=256)  # as definitions are
+def _uses(source: str) -> tuple[tuple[str, int], ...]:
     """The names and attributes that are read in a file, with their lines."""
-    try:
-        tree = ast.parse(source)
-    except (SyntaxError, ValueError):
-        return
-    for node in ast.walk(tree):
+    found = []
+    for node in ast.walk(ast.parse(source)) if parses(source) else ():
         if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load):
-            yield node.id, node.lineno
+            found.append((node.id, node.lineno))
         elif isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Load):
-            yield node.attr, node.lineno
+            found.append((node.attr, node.lineno))
+    return tuple(found)
 
 
 def _is_function(definition: Definition) -> bool:

@@ -42,7 +42,7 @@ async def _group(walk: Walk, repair: Repair, bench: Bench, proposal: Proposal) -
     groups = group_hunks(proposal, before, repair.causes)
     found: list[Group] = []
     for group in groups:
-        walk.say(f"proving cause {group.number} of {len(groups)} by itself")
+        walk.say(f"proving group {group.number} of {len(groups)} by itself")
         part = select(proposal, with_needs(replace(proposal, groups=groups), [group.number]))
         targets = [result for result in repair.mended if result.node_id in group.tests]
         often = replace(bench, repeats=repair.repeats())

@@ -19,10 +19,13 @@ from cattrs import Converter
 
 from codeact.errors import JournalError, RunNotFound, WireError
 from codeact.events import (
+    CauseTried,
+    Grouped,
     Localised,
     ModelAnswered,
     ModelChosen,
     PackagesAdded,
+    Recalled,
     RunEnded,
     RunStarted,
     SnapshotTaken,
@@ -30,6 +33,7 @@ from codeact.events import (
     Triaged,
 )
 from codeact.evidence import Applied, Evidence, Proposal
+from codeact.lessons import Lesson
 from codeact.settings import Settings
 from codeact.trajectory import Completion, Step
 from codeact.wire import decode_bytes, dump, make_converter, structure
@@ -63,6 +67,9 @@ KINDS: Mapping[str, type] = {
     "snapshot": SnapshotTaken,
     "tests": TestsRan,
     "triaged": Triaged,
+    "grouped": Grouped,
+    "tried": CauseTried,
+    "recalled": Recalled,
     "localised": Localised,
     "packages": PackagesAdded,
     "chosen": ModelChosen,
@@ -118,6 +125,11 @@ class Record:
     def packages(self) -> tuple[str, ...]:
         """The packages that were added, pinned: those that were missing, without what they brought along."""
         return tuple(added.pins[0] for added in self._all("packages", PackagesAdded) if added.pins)
+
+    def lessons(self) -> tuple[Lesson, ...]:
+        """What earlier fixes had taught when the run began."""
+        recalled = self._last("recalled", Recalled)
+        return recalled.lessons if recalled else ()
 
     def chosen(self) -> ModelChosen | None:
         """Which model was asked, and how."""

@@ -2,21 +2,19 @@
 
 An error's signature is its type and message without what changes from time to time. A remedy is the code that ran,
 in the sandbox, as the next step after the error and got past it. It is offered with the next error of that signature;
-if that does not help either, it is forgotten. One JSON file for each workspace, in the state folder.
+if that does not help either, it is forgotten.
 """
 
-import contextlib
-import hashlib
-import json
 import re
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from itertools import pairwise
-from pathlib import Path
 
+from codeact.memory import name_entry, recall, remember
 from codeact.settings import Settings
 from codeact.trajectory import Failure, Observation, Step
 
+FILE = "remedies"
 MAX_KEPT = 100
 MAX_CODE = 1200  # characters; longer code is no remedy but a program
 LONGEST = 160
@@ -29,6 +27,11 @@ class Remedy:
     signature: str
     code: str
     helped: int = 1
+
+    @property
+    def id(self) -> str:
+        """The name by which it can be forgotten."""
+        return name_entry("error", self.signature)
 
 
 def signature_of(failure: Failure | None) -> str:
@@ -53,20 +56,16 @@ def count_repeats(steps: Sequence[Step]) -> int:
 def load_remedies(settings: Settings) -> tuple[Remedy, ...]:
     """What is remembered for a workspace, latest first."""
     try:
-        data = json.loads(_file(settings).read_text("utf-8"))
-        return tuple(Remedy(str(one["signature"]), str(one["code"]), int(one["helped"])) for one in data)
-    except (OSError, ValueError, TypeError, KeyError):
+        return tuple(
+            Remedy(str(one["signature"]), str(one["code"]), int(one["helped"])) for one in recall(settings, FILE)
+        )
+    except (ValueError, TypeError, KeyError):
         return ()
 
 
 def save_remedies(settings: Settings, remedies: Sequence[Remedy]) -> None:
     """Remember these, and no others."""
-    file = _file(settings)
-    with contextlib.suppress(OSError):  # a memory that cannot be written is no reason to lose a run
-        file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        partial = file.with_suffix(".partial")
-        partial.write_text(json.dumps([asdict(remedy) for remedy in remedies[:MAX_KEPT]], indent=1), "utf-8")
-        partial.replace(file)
+    remember(settings, FILE, [asdict(remedy) for remedy in remedies[:MAX_KEPT]])
 
 
 def find_remedy(remedies: Sequence[Remedy], observation: Observation) -> Remedy | None:
@@ -90,8 +89,3 @@ def learn(remedies: Sequence[Remedy], steps: Sequence[Step]) -> tuple[Remedy, ..
             helped = known[signature].helped + 1 if signature in known else 1
             known = {signature: Remedy(signature, code, helped), **{k: v for k, v in known.items() if k != signature}}
     return tuple(known.values())
-
-
-def _file(settings: Settings) -> Path:
-    name = hashlib.sha256(str(settings.workspace).encode("utf-8", "surrogateescape")).hexdigest()[:16]
-    return settings.state / "remedies" / f"{name}.json"

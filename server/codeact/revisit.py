@@ -109,7 +109,7 @@ async def replay_run(settings: Settings, run: str, on_event: Listener = lambda _
     chosen = record.chosen()
     if not started or not snapshot or not chosen:
         raise SettingsError(f"Run {run} cannot be replayed: it ended before it asked a model.")
-    recording = Recording(snapshot.tree, chosen, record.completions(), record.packages())
+    recording = Recording(snapshot.tree, chosen, record.completions(), record.packages(), record.lessons())
     again = await run_task(started.task, settings, on_event=on_event, recorded=recording)
     return again, ended is not None and (ended.status, ended.diff) == (again.status, again.diff)
 

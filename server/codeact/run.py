@@ -8,13 +8,15 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack
 
+from codeact.causes import find_causes
 from codeact.errors import CodeActError, ModelUnavailable
-from codeact.events import RunEnded, RunStarted, StepTaken, TestsRan, Triaged
+from codeact.events import CauseTried, Grouped, RunEnded, RunStarted, StepTaken, TestsRan, Triaged
 from codeact.fixing import Repair
 from codeact.formatting import format_files
 from codeact.inquiry import answer_question
 from codeact.journal import create_journal, new_run_id
 from codeact.ladder import Ladder
+from codeact.learning import remember_fix
 from codeact.models.base import Model
 from codeact.pool import Pool
 from codeact.proposing import beyond_reach, nothing_to_fix, propose, unsolved
@@ -26,7 +28,7 @@ from codeact.testing import Selection, run_tests, want_of_packages
 from codeact.trajectory import Task, TaskKind
 from codeact.triage import triage
 from codeact.verify import find_bench
-from codeact.walk import Consent, Listener, Recording, Walk, choose_model, freeze
+from codeact.walk import Consent, Listener, Recording, Walk, choose_model, freeze, recall_lessons
 
 
 async def run_task(  # noqa: PLR0913 - what a door lends to a run; most leave it out
@@ -84,7 +86,7 @@ async def run_task(  # noqa: PLR0913 - what a door lends to a run; most leave it
 
 
 async def fix_tests(walk: Walk, buffers: Mapping[str, str], recorded: Recording | None) -> RunEnded:
-    """Mend what fails, one failing test after the other, and prove all of it together."""
+    """Mend what fails, one likely cause after the other, and prove all of it together."""
     snapshot = await freeze(walk, buffers, recorded)
     async with AsyncExitStack() as stack:
         bench = await find_bench(walk.settings, walk.run, walk.say, pool=walk.pool)
@@ -106,15 +108,17 @@ async def fix_tests(walk: Walk, buffers: Mapping[str, str], recorded: Recording 
         if not repair.within_reach():
             return walk.end("failed", f"No change of the code can help. {beyond_reach(repair)}")
         ladder = await _make_ladder(walk, recorded, repair, stack)
-        for target in repair.within_reach():
-            await ladder.climb(target)
+        await _mend(walk, repair, ladder)
         if ladder.trouble:
             if not repair.mended:
                 raise ModelUnavailable(f"{unsolved(walk)}. {ladder.trouble}")
             walk.note = f"No model was asked: {ladder.trouble}"
         await _minimise(walk, repair)
         repair.files = await format_files(sandbox, snapshot, repair.files)
-    return await propose(walk, repair, bench)
+    ended = await propose(walk, repair, bench)
+    if not recorded:
+        remember_fix(walk.settings, repair, ended, ladder.tried)
+    return ended
 
 
 async def _triage(walk: Walk, repair: Repair) -> None:
@@ -125,13 +129,32 @@ async def _triage(walk: Walk, repair: Repair) -> None:
 
 
 async def _make_ladder(walk: Walk, recorded: Recording | None, repair: Repair, stack: AsyncExitStack) -> Ladder:
-    """The ways to a fix; those without a model if there is none."""
+    """The ways to a fix, in the light of earlier ones; those without a model if there is none."""
+    lessons = recall_lessons(walk, recorded)
     try:
-        return Ladder(walk, repair, await stack.enter_async_context(choose_model(walk, recorded)))
+        return Ladder(walk, repair, await stack.enter_async_context(choose_model(walk, recorded)), lessons=lessons)
     except ModelUnavailable as trouble:
         walk.say("without a model")
         walk.why = str(trouble)
-        return Ladder(walk, repair, None, trouble)
+        return Ladder(walk, repair, None, trouble, lessons)
+
+
+async def _mend(walk: Walk, repair: Repair, ladder: Ladder) -> None:
+    """Have each failing test mended, cause by cause; where there are several tests, say how far that is."""
+    targets = {target.node_id: target for target in repair.within_reach()}
+    causes = find_causes(repair)
+    several = len(targets) > 1
+    if several:
+        walk.tell(Grouped(causes=causes))
+    for cause in causes:
+        walk.about = f"cause {cause.number} of {len(causes)}: {cause.label}" if len(causes) > 1 else ""
+        for name in cause.tests:
+            await ladder.climb(targets[name])
+        left = tuple(name for name in cause.tests if targets[name] not in repair.mended)
+        if several:
+            mended = tuple(name for name in cause.tests if name not in left)
+            walk.tell(CauseTried(number=cause.number, mended=mended, left=left))
+    walk.about = ""
 
 
 async def _minimise(walk: Walk, repair: Repair) -> None:

@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass
 
 from codeact.definitions import Definition
 from codeact.facts import Facts
+from codeact.lessons import MOST_GAIN, Index, Lesson, concerning, index
 from codeact.sandboxes.base import Sandbox
 from codeact.templates import Edit, propose_edits, words_of
 from codeact.trajectory import FileState
@@ -77,16 +78,20 @@ class Search:
     candidates: tuple[Candidate, ...] = ()
 
 
-def rank_edits(facts: Facts, sources: Mapping[str, str]) -> list[Suspected]:
+def rank_edits(facts: Facts, sources: Mapping[str, str], lessons: Sequence[Lesson] = ()) -> list[Suspected]:
     """The likeliest single edits of the suspects of a failing test.
 
     Args:
         facts: the suspects, and how hot each line is.
         sources: the text of each suspect's file, by path.
+        lessons: what earlier fixes have taught.
     """
-    hints = words_of(facts.test_source)
+    hints, known = words_of(facts.test_source), index(lessons)
     ranked = [
-        (edit.cost + rank * FARTHER + _cold(facts, edit), Suspected(edit, definition))
+        (
+            edit.cost + rank * FARTHER + _cold(facts, edit) - _gain(known, edit, definition),
+            Suspected(edit, definition),
+        )
         for rank, definition in enumerate(facts.suspects[:MAX_SUSPECTS])
         for edit in propose_edits(definition.path, sources[definition.path], definition.line, hints)
     ]
@@ -97,6 +102,21 @@ def rank_edits(facts: Facts, sources: Mapping[str, str]) -> list[Suspected]:
 def _cold(facts: Facts, edit: Edit) -> float:
     """What it costs that other lines are more suspicious; nothing where nothing is known."""
     return COLDER * (1 - facts.heat.get((edit.path, edit.line), 0.0)) if facts.heat else 0.0
+
+
+def _gain(lessons: Index, edit: Edit, definition: Definition) -> float:
+    """What lessons take off the cost of an edit."""
+    return MOST_GAIN * sum(lesson.weight for lesson in concerning(lessons, edit.what, definition.path, definition.name))
+
+
+def lessons_of(edits: Sequence[Suspected], lessons: Sequence[Lesson]) -> frozenset[str]:
+    """The ids of the lessons that have to do with some edits."""
+    known = index(lessons)
+    return frozenset(
+        lesson.id
+        for one in edits
+        for lesson in concerning(known, one.edit.what, one.definition.path, one.definition.name)
+    )
 
 
 async def try_edits(sandbox: Sandbox, edits: Sequence[Suspected], tests: Tests, *, seconds: float) -> Search:

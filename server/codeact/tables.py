@@ -1,7 +1,8 @@
-"""Tables of the terminal: runs, evidence, and rows of data."""
+"""Tables of the terminal: runs, evidence, what was learnt, and rows of data."""
 
 import csv
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
@@ -58,6 +59,30 @@ def evidence_table(evidence: Evidence) -> Table:
     }
     for name, value in rows.items():
         table.add_row(f"[dim]{name}[/]", plain(value))
+    return table
+
+
+@dataclass(frozen=True)
+class Learned:
+    """Something that was learnt: about an error, a kind of edit or a place; `code` is what got past an error."""
+
+    id: str
+    about: str
+    what: str
+    rung: str
+    helped: int
+    missed: int
+    code: str = ""
+
+
+def learned_table(entries: Iterable[Learned]) -> Table:
+    """What was learnt, and how often that has helped or missed."""
+    table = Table(box=None, pad_edge=False)
+    for heading in ("id", "about", "what", "rung", "helped", "missed"):
+        table.add_column(heading, header_style="dim", justify="right" if heading in ("helped", "missed") else "left")
+    for entry in entries:
+        what = plain(entry.what) + (f"\n[dim]{plain(entry.code)}[/]" if entry.code else "")
+        table.add_row(entry.id, entry.about, what, entry.rung, str(entry.helped), str(entry.missed))
     return table
 
 

@@ -14,15 +14,18 @@ from rich.syntax import Syntax
 from rich.text import Text
 
 from codeact.briefs import error_lines
-from codeact.diagnosis import Diagnosis, Kind, Suspect
+from codeact.diagnosis import Cause, Diagnosis, Kind, Suspect
 from codeact.events import (
+    CauseTried,
     Event,
+    Grouped,
     Localised,
     ModelAnswered,
     ModelChosen,
     ModelText,
     PackagesAdded,
     Progress,
+    Recalled,
     RunEnded,
     RunStarted,
     SnapshotTaken,
@@ -33,7 +36,7 @@ from codeact.events import (
 from codeact.evidence import Evidence, Group
 from codeact.journal import RunSummary
 from codeact.pictures import encode_picture
-from codeact.tables import counts, evidence_table, plain, preview, runs_list, summarise
+from codeact.tables import Learned, counts, evidence_table, learned_table, plain, preview, runs_list, summarise
 from codeact.trajectory import Artifact, Outcome, Step, TestReport
 from codeact.wire import printable, to_line
 
@@ -52,6 +55,7 @@ DECISIONS = (
 )
 MAX_LISTED = 10
 MAX_SUSPECTS = 3
+MAX_LEFT = 3
 TREE_DIGITS = 10
 
 
@@ -96,6 +100,12 @@ class Terminal:
                 self._show_report(PHASES[event.phase], event.report)
             case Triaged(diagnoses=diagnoses):
                 self._show_diagnoses(diagnoses)
+            case Grouped(causes=causes):
+                self._show_causes(causes)
+            case CauseTried():
+                self._show_tried(event)
+            case Recalled(lessons=lessons):
+                self.hint(f"edits come in an order that earlier fixes suggest ({len(lessons)}; see codeact learned)")
             case Localised(suspects=suspects):
                 self._show_suspects(suspects)
             case StepTaken(step=step):
@@ -155,7 +165,7 @@ class Terminal:
             needs = f" (needs {', '.join(map(str, group.needs))})" if group.needs else ""
             more = f" and {len(group.tests) - 3} more" if len(group.tests) > 3 else ""  # noqa: PLR2004 - a line's worth
             text = f"{', '.join(group.hunks)} fixes {', '.join(group.tests[:3])}{more}{needs}"
-            self.console.print(f"  cause {group.number}: {plain(text)}", soft_wrap=True)
+            self.console.print(f"  group {group.number}: {plain(text)}", soft_wrap=True)
         self.console.print(f"  [dim]one of them only: codeact apply {run} --group N[/]", soft_wrap=True)
 
     def _show_artifacts(self, artifacts: Sequence[Artifact]) -> None:
@@ -193,6 +203,17 @@ class Terminal:
             return
         for run in runs:
             self.line("\t".join(map(printable, summarise(run))))
+
+    def show_learned(self, entries: Iterable[Learned]) -> None:
+        """Show what was learnt; where no terminal is, with tabs between columns, and code indented below."""
+        if self.console.is_terminal:
+            self.console.print(learned_table(entries))
+            return
+        for entry in entries:
+            numbers = f"helped {entry.helped}", f"missed {entry.missed}"
+            self.line("\t".join(map(printable, (entry.id, entry.about, entry.what, entry.rung, *numbers))))
+            if entry.code:
+                self.line(indent(printable(entry.code), "    "))
 
     def show_finding(self, name: str, *, works: bool, detail: str, remedy: str) -> None:
         """Show one line of the doctor's findings."""
@@ -248,6 +269,23 @@ class Terminal:
             what = f"{found.kind}{f' ({found.cause})' if found.cause else ''}{mark}"
             text = f"  [yellow]![/] {plain(found.node_id)}  [yellow]{what}[/]  [dim]{plain(found.detail)}[/]"
             self.console.print(text, soft_wrap=True)
+
+    def _show_causes(self, causes: Sequence[Cause]) -> None:
+        """Show what the failing tests likely go back to, in the order in which it is mended."""
+        self.say(f"{len(causes)} likely cause{'s' * (len(causes) != 1)}:")
+        for cause in causes[:MAX_LISTED]:
+            error = f"  [dim]{plain(cause.error)}[/]" if cause.path else ""
+            self.console.print(f"  {cause.number}. {plain(cause.label)}{error}", soft_wrap=True)
+        if len(causes) > MAX_LISTED:
+            self.console.print(f"  and {len(causes) - MAX_LISTED} more")
+
+    def _show_tried(self, tried: CauseTried) -> None:
+        """Show which tests of a cause pass now, and which do not."""
+        count, left = len(tried.mended), tried.left
+        mark = "[red]✘[/]" if left else "[green]✔[/]"
+        more = f" and {len(left) - MAX_LEFT} more" if len(left) > MAX_LEFT else ""
+        still = f"; still failing: {', '.join(left[:MAX_LEFT])}{more}" if left else ""
+        self.say(f"{mark} cause {tried.number}: {plain(f'{count} of {count + len(left)} mended{still}')}")
 
     def _show_suspects(self, suspects: Sequence[Suspect]) -> None:
         """Show where the fault may be, in one line."""

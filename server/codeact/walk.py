@@ -6,9 +6,10 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequenc
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
 
-from codeact.events import Event, ModelChosen, Progress, RunEnded, SnapshotTaken, Status, StepTaken
+from codeact.events import Event, ModelChosen, Progress, Recalled, RunEnded, SnapshotTaken, Status, StepTaken
 from codeact.evidence import Proposal
 from codeact.journal import Journal
+from codeact.lessons import Lesson, load_lessons
 from codeact.models import open_model
 from codeact.models.base import Model, can_fill
 from codeact.models.replay import ReplayModel
@@ -25,12 +26,13 @@ Consent = Callable[[str], Awaitable[bool]]  # asks the developer a question
 
 @dataclass(frozen=True)
 class Recording:
-    """What an earlier run started from, whom it asked and what it was answered: enough to walk its way again."""
+    """What an earlier run started from and knew, whom it asked, what it was answered: enough to walk its way again."""
 
     tree: str
     model: ModelChosen
     completions: Sequence[Completion]
     packages: tuple[str, ...] = ()
+    lessons: tuple[Lesson, ...] = ()
 
 
 @dataclass
@@ -38,7 +40,8 @@ class Walk:
     """One task on its way: its settings, its journal, its listener, its price.
 
     `model` is whom to ask if that is not for the settings to say; `pool` is where sandboxes may be ready; `consent`
-    asks the developer, if there is one; `note` goes along with how it ends.
+    asks the developer, if there is one; `about` is what is being worked on, told with each message of progress; `note`
+    goes along with how it ends.
     """
 
     task: Task
@@ -51,6 +54,7 @@ class Walk:
     consent: Consent | None = None
     usage: Usage = Usage()
     steps: int = 0
+    about: str = ""
     why: str = ""
     note: str = ""
     unsolved: dict[str, str] = field(default_factory=dict)
@@ -66,7 +70,7 @@ class Walk:
 
     def say(self, message: str) -> None:
         """Let the listener hear what is being done."""
-        self.on_event(Progress(message=message))
+        self.on_event(Progress(message=f"{self.about}: {message}" if self.about else message))
 
     def end(
         self,
@@ -111,6 +115,14 @@ async def freeze(walk: Walk, buffers: Mapping[str, str], recorded: Recording | N
     await asyncio.to_thread(keep, snapshot, walk.run)
     walk.tell(SnapshotTaken(tree=snapshot.tree, files=snapshot.files, left_out=snapshot.left_out))
     return snapshot
+
+
+def recall_lessons(walk: Walk, recorded: Recording | None) -> tuple[Lesson, ...]:
+    """What earlier fixes have taught, or had taught an earlier run when it began; the run says what."""
+    lessons = recorded.lessons if recorded else load_lessons(walk.settings)
+    if lessons:
+        walk.tell(Recalled(lessons=lessons))
+    return lessons
 
 
 @asynccontextmanager

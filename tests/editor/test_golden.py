@@ -6,16 +6,19 @@ from pathlib import Path
 
 import pytest
 
-from codeact.diagnosis import Diagnosis, Kind, Suspect
+from codeact.diagnosis import Cause, Diagnosis, Kind, Suspect
 from codeact.editor import history
 from codeact.events import (
+    CauseTried,
     Event,
+    Grouped,
     Localised,
     ModelAnswered,
     ModelChosen,
     ModelText,
     PackagesAdded,
     Progress,
+    Recalled,
     RunEnded,
     RunStarted,
     SnapshotTaken,
@@ -25,6 +28,7 @@ from codeact.events import (
 )
 from codeact.evidence import Evidence, Tally
 from codeact.journal import create_journal
+from codeact.lessons import About, Lesson
 from codeact.proposal import make_proposal
 from codeact.settings import Settings
 from codeact.trajectory import (
@@ -108,6 +112,15 @@ EVENTS: dict[str, Event] = {
             ),
         )
     ),
+    "grouped": Grouped(
+        causes=(
+            Cause(
+                number=1, tests=("test_calc.py::test_add",), path="calc.py", line=2, name="add", error="assert -1 == 3"
+            ),
+        )
+    ),
+    "tried": CauseTried(number=1, mended=("test_calc.py::test_add",), left=()),
+    "recalled": Recalled(lessons=(Lesson(about=About.EDIT, what="`-` becomes `+`", rung="edits", helped=2, missed=1),)),
     "localised": Localised(
         target="test_calc.py::test_add", suspects=(Suspect(path="calc.py", line=2, name="add", score=0.5),)
     ),

@@ -54,6 +54,28 @@ describe("the events of a run", () => {
     expect(after.status).toBe("verified");
   });
 
+  test("tell the likely causes, and what became of each", () => {
+    const cause = {
+      number: 1,
+      tests: ["t::a", "t::b"],
+      path: "cart.py",
+      line: 12,
+      name: "total",
+      error: "KeyError: 1",
+    };
+    const lost = { number: 2, tests: ["u"], path: "", line: 0, name: "", error: "No module named 'x'" };
+    const model = [
+      { event: "grouped", causes: [cause, lost] } as RunEvent,
+      { event: "tried", number: 1, mended: ["t::a", "t::b"], left: [] } as RunEvent,
+      { event: "tried", number: 2, mended: [], left: ["u", "v", "w", "x"] } as RunEvent,
+    ].reduce(reduce, EMPTY);
+    expect(model.entries.map((entry) => entry.kind === "note" && entry.text)).toEqual([
+      "2 likely causes: cart.py total (2 tests), No module named 'x' (1 test)",
+      "Cause 1: 2 of 2 mended",
+      "Cause 2: 0 of 4 mended; still failing: u, v, w and 1 more",
+    ]);
+  });
+
   test("of a newer server do no harm", () => {
     expect(reduce(EMPTY, { event: "news" } as never)).toBe(EMPTY);
   });

@@ -57,11 +57,14 @@ async def test_what_helped_is_offered_until_it_does_not(
     assert "latin-1" in server.requests[1]["messages"][-1]["content"]
     assert load_remedies(settings)[0].helped == 2
     monkeypatch.setenv("CODEACT_STATE_DIR", str(settings.state))
-    assert main(["remedies", "--workspace", str(workspace)]) == 0
-    assert "helped 2 times" in capsys.readouterr().out
+    assert main(["learned", "--workspace", str(workspace)]) == 0
+    shown = capsys.readouterr().out
+    assert "\tUnicodeDecodeError: 'ascii' codec can't decode byte N" in shown
+    assert "\thelped 2\t" in shown
+    assert "    print(open('data.txt', encoding='latin-1').read())" in shown
     server = scripted([say(WRONG), say(WRONG.replace("print", "print ")), say(RIGHT), say("It is café.")])
     await run_task(ASK, settings_for(workspace, server))
     assert "This is the same error as before (2 times now)" in server.requests[2]["messages"][-1]["content"]
     assert load_remedies(settings)[0].helped == 1, "it was dropped when it did not help, and learnt anew"
-    assert main(["remedies", "--forget", "--workspace", str(workspace)]) == 0
+    assert main(["learned", "--forget", "--workspace", str(workspace)]) == 0
     assert load_remedies(settings) == ()

@@ -10,16 +10,19 @@ from typing import get_args
 import pytest
 
 from codeact import events, evidence, trajectory
-from codeact.diagnosis import Diagnosis, Kind, Suspect
+from codeact.diagnosis import Cause, Diagnosis, Kind, Suspect
 from codeact.errors import WireError
 from codeact.events import (
+    CauseTried,
     Event,
+    Grouped,
     Localised,
     ModelAnswered,
     ModelChosen,
     ModelText,
     PackagesAdded,
     Progress,
+    Recalled,
     RunEnded,
     RunStarted,
     SnapshotTaken,
@@ -28,6 +31,7 @@ from codeact.events import (
     Triaged,
 )
 from codeact.evidence import Applied, Evidence, Tally
+from codeact.lessons import About, Lesson
 from codeact.proposal import make_proposal
 from codeact.settings import ModelSettings, Secret, Settings
 from codeact.trajectory import (
@@ -89,6 +93,9 @@ EVENT_VALUES: tuple[Event, ...] = (
     ModelText(text="```py"),
     PackagesAdded(module="yaml", pins=("PyYAML==6.0",)),
     Triaged(diagnoses=(Diagnosis(node_id="test_a.py::test_a", kind=Kind.FLAKY, rate=0.5),)),
+    Grouped(causes=(Cause(number=1, tests=("test_a.py::test_a",), path="a.py", line=2, name="f", error="E"),)),
+    Recalled(lessons=(Lesson(about=About.PLACE, what="a.py f", rung="talk", helped=2, missed=1),)),
+    CauseTried(number=1, mended=("test_a.py::test_a",), left=("test_a.py::test_b",)),
     Localised(target="test_a.py::test_a", suspects=(Suspect(path="a.py", line=2, name="f", score=0.5),)),
     ModelChosen(name="m", context=4096, schedule=(Sampling(samples=2),)),
     ModelAnswered(

@@ -20,7 +20,9 @@ from codeact.settings import Settings
 from codeact.trajectory import Artifact, FileState, Step
 from codeact.wire import to_json
 
-SHOWN = frozenset({"snapshot", "tests", "triaged", "localised", "packages", "chosen", "ended"})
+SHOWN = frozenset(
+    {"snapshot", "tests", "triaged", "grouped", "tried", "recalled", "localised", "packages", "chosen", "ended"}
+)
 
 
 def show(settings: Settings, run: str) -> dict[str, Any]:

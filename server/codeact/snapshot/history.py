@@ -30,8 +30,8 @@ def list_versions(snapshot: Snapshot, paths: Sequence[str]) -> dict[str, tuple[b
     Returns:
         At most MAX_VERSIONS contents for each path; nothing for paths, or workspaces, that have no history.
     """
-    repository = find_repository(snapshot.workspace)
-    if repository is None or not paths:
+    repository = find_repository(snapshot.workspace) if paths else None
+    if repository is None:
         return {}
     try:
         return _list_versions(snapshot, repository, paths)

@@ -1,6 +1,6 @@
 // The events of a run become what the run view shows. Entries are only ever appended.
 import { describeTask } from "./summary";
-import type { Diagnosis, RunEnded, RunEvent, Status, Step, Suspect, TestReport } from "./wire";
+import type { Cause, Diagnosis, RunEnded, RunEvent, Status, Step, Suspect, TestReport } from "./wire";
 
 export type Entry =
   | { kind: "note"; text: string }
@@ -55,6 +55,15 @@ export function reduce(model: RunModel, event: RunEvent): RunModel {
       return append(model, { kind: "note", text: `Fetched ${event.pins.join(", ")} for ${event.module}` });
     case "triaged":
       return event.diagnoses.filter((found) => found.kind !== "real").reduce(noteDiagnosis, model);
+    case "recalled":
+      return append(model, {
+        kind: "note",
+        text: `Edits come in an order that earlier fixes suggest: ${event.lessons.map((lesson) => lesson.what).join(", ")}`,
+      });
+    case "grouped":
+      return append(model, { kind: "note", text: describeCauses(event.causes) });
+    case "tried":
+      return append(model, { kind: "note", text: describeTried(event.number, event.mended, event.left) });
     case "localised":
       return event.suspects.length === 0
         ? model
@@ -76,6 +85,21 @@ export function reduce(model: RunModel, event: RunEvent): RunModel {
 
 function noteDiagnosis(model: RunModel, found: Diagnosis): RunModel {
   return append(model, { kind: "note", text: `${found.node_id}: ${found.kind}. ${found.detail}` });
+}
+
+function describeCauses(causes: readonly Cause[]): string {
+  const shown = causes.slice(0, 5).map(({ tests, path, name, error }) => {
+    const place = `${path} ${name}`.trim() || error;
+    return `${place} (${tests.length} test${tests.length === 1 ? "" : "s"})`;
+  });
+  const more = causes.length > shown.length ? `, and ${causes.length - shown.length} more` : "";
+  return `${causes.length} likely cause${causes.length === 1 ? "" : "s"}: ${shown.join(", ")}${more}`;
+}
+
+function describeTried(number: number, mended: readonly string[], left: readonly string[]): string {
+  const more = left.length > 3 ? ` and ${left.length - 3} more` : "";
+  const still = left.length > 0 ? `; still failing: ${left.slice(0, 3).join(", ")}${more}` : "";
+  return `Cause ${number}: ${mended.length} of ${mended.length + left.length} mended${still}`;
 }
 
 function describeSuspects(suspects: readonly Suspect[]): string {

@@ -121,6 +121,25 @@ export interface Diagnosis {
   hopeful: boolean;
 }
 
+/** What some failing tests likely have in common; `path` is empty where only their error is known. */
+export interface Cause {
+  number: number;
+  tests: string[];
+  path: string;
+  line: number;
+  name: string;
+  error: string;
+}
+
+/** What verified fixes have taught: a kind of edit that mends, or a place that was at fault. */
+export interface Lesson {
+  about: "edit" | "place";
+  what: string;
+  rung: string;
+  helped: number;
+  missed: number;
+}
+
 export interface Suspect {
   path: string;
   line: number;
@@ -136,6 +155,9 @@ export type RunEvent = { run?: string } & (
   | { event: "tests"; phase: string; report: TestReport }
   | { event: "packages"; module: string; pins: string[] }
   | { event: "triaged"; diagnoses: Diagnosis[] }
+  | { event: "grouped"; causes: Cause[] }
+  | { event: "tried"; number: number; mended: string[]; left: string[] }
+  | { event: "recalled"; lessons: Lesson[] }
   | { event: "localised"; target: string; suspects: Suspect[] }
   | { event: "chosen"; name: string; context: number }
   | { event: "text"; text: string }
