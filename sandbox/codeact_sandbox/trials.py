@@ -11,15 +11,13 @@ Run inside the sandbox as a program of its own, `trials.py FILE`. The file is a 
   many as an idle one. `enough`: after how many good ones to stop; `more`: how many to try at most after the first.
 
 For each trial it writes to CODEACT_REPORT_FD a line such as `{"trial": 3, "mended": [0, 1], "broken": false}`, with the
-places of the targets that passed. Nothing of the project is imported before a fork, and an edit is seen by the imports
-of its own fork only, so as many run side by side as there are processors. What passes here is only a candidate: it is
-run again, and proven cold in a fresh sandbox.
+places of the targets that passed. What passes here is only a candidate: it is run again, and proven cold in a fresh
+sandbox.
 """
 
 from __future__ import annotations
 
 import contextlib
-import importlib.machinery
 import json
 import os
 import resource
@@ -32,13 +30,13 @@ from typing import Any, Iterator
 import pytest
 
 from codeact_sandbox.forkserver import preload
-from codeact_sandbox.places import Places, whole_id
+from codeact_sandbox.places import whole_id
 from codeact_sandbox.pytest_plugin import settle
+from codeact_sandbox.versions import OPTIONS, be_quiet, kill_group, prepare, run, see
 
 POLL = 0.001
 PATIENCE = 5  # times its processor time that a trial may take by the clock
 MAX_VERDICT = 1 << 16
-OPTIONS = ["-q", "-s", "-p", "no:cacheprovider", "--no-header", "--tb=no", "--assert=plain"]
 
 
 @dataclass
@@ -129,7 +127,7 @@ def _run_all(wanted: dict[str, Any]) -> Iterator[tuple[int, dict[str, Any]]]:
     waiting = list(enumerate(wanted["trials"]))[::-1]
     running: dict[int, Running] = {}
     processors = len(os.sched_getaffinity(0))
-    config = _prepare(_arguments(wanted))
+    config = prepare(_arguments(wanted))
     try:
         while waiting or running:
             while waiting and len(running) < processors:
@@ -143,42 +141,16 @@ def _run_all(wanted: dict[str, Any]) -> Iterator[tuple[int, dict[str, Any]]]:
                 time.sleep(POLL)
             late = [child for child, trial in running.items() if time.monotonic() >= trial.deadline]
             for child in late:
-                _kill_group(child)
+                kill_group(child)
                 os.waitpid(child, 0)
                 yield _end(child, running.pop(child))
     finally:
         for child in running:
-            _kill_group(child)
+            kill_group(child)
 
 
 def _arguments(wanted: dict[str, Any]) -> list[str]:
     return [*OPTIONS, *wanted["first"], *wanted["targets"], *wanted["beside"]]
-
-
-def _prepare(arguments: list[str]) -> Any:  # noqa: ANN401 - pytest's own type is private
-    """Pytest's configuration, for all forks to use; None if making it imports code of the workspace."""
-    child = os.fork()
-    if child == 0:
-        clean = False
-        try:
-            _be_quiet()
-            clean = _configure(arguments) is not None and not _has_own_modules()
-        finally:
-            os._exit(0 if clean else 1)
-    return None if os.waitpid(child, 0)[1] else _configure(arguments)
-
-
-def _configure(arguments: list[str]) -> Any:  # noqa: ANN401
-    with contextlib.suppress(Exception, SystemExit):
-        from _pytest.config import _prepareconfig
-
-        return _prepareconfig(arguments)
-    return None
-
-
-def _has_own_modules() -> bool:
-    places = Places(os.getcwd())
-    return any(places.inside(getattr(module, "__file__", None) or "") for module in list(sys.modules.values()))
 
 
 def _start(trial: dict[str, Any], wanted: dict[str, Any], config: Any) -> tuple[int, int]:  # noqa: ANN401
@@ -190,14 +162,10 @@ def _start(trial: dict[str, Any], wanted: dict[str, Any], config: Any) -> tuple[
             os.close(source)
             os.setsid()
             signal.setitimer(signal.ITIMER_PROF, wanted["seconds"])  # its signal ends the process
-            _see(trial)
-            _be_quiet()
+            see(trial)
+            be_quiet()
             judge = Judge(wanted["targets"], sink)
-            if config is None:
-                pytest.main(_arguments(wanted), plugins=[judge])
-            else:
-                config.pluginmanager.register(judge)
-                config.hook.pytest_cmdline_main(config=config)
+            run(config, _arguments(wanted), judge)
         finally:
             os._exit(0)
     os.close(sink)
@@ -206,7 +174,7 @@ def _start(trial: dict[str, Any], wanted: dict[str, Any], config: Any) -> tuple[
 
 def _end(child: int, trial: Running) -> tuple[int, dict[str, Any]]:
     """The verdict of a trial that is over; one that has none, such as a trial that took too long, broke everything."""
-    _kill_group(child)
+    kill_group(child)
     os.set_blocking(trial.source, False)
     said = b""
     with contextlib.suppress(BlockingIOError):
@@ -219,39 +187,8 @@ def _end(child: int, trial: Running) -> tuple[int, dict[str, Any]]:
         return trial.number, {"mended": [], "broken": True}
 
 
-def _see(trial: dict[str, Any]) -> None:
-    """Have imports of this process see the edit; the file stays as it is."""
-    path = os.path.realpath(trial["path"])
-    with open(path, "rb") as file:
-        old = file.read()
-    edited = old[: trial["start"]] + trial["text"].encode("utf-8", "surrogateescape") + old[trial["stop"] :]
-    loader: Any = importlib.machinery.SourceFileLoader
-    read, stat = loader.get_data, loader.path_stats
-
-    def get_data(self: Any, wanted: str) -> bytes:  # noqa: ANN401
-        return edited if os.path.realpath(wanted) == path else read(self, wanted)  # type: ignore[no-any-return]
-
-    def path_stats(self: Any, wanted: str) -> Any:  # noqa: ANN401
-        if os.path.realpath(wanted) == path:
-            raise OSError("no compiled file is this version's")
-        return stat(self, wanted)
-
-    loader.get_data, loader.path_stats = get_data, path_stats
-
-
-def _be_quiet() -> None:
-    sink = os.open(os.devnull, os.O_RDWR)
-    for descriptor in (0, 1, 2):
-        os.dup2(sink, descriptor)
-
-
 def _say_nothing(*_: Any, **__: Any) -> str:  # noqa: ANN401 - in place of a method of pytest's
     return ""
-
-
-def _kill_group(child: int) -> None:
-    with contextlib.suppress(ProcessLookupError):
-        os.killpg(child, signal.SIGKILL)
 
 
 if __name__ == "__main__":

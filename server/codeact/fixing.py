@@ -1,6 +1,8 @@
 """The fix task: which tests fail, what is known about each, and when a failure counts as mended."""
 
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import accumulate
@@ -8,6 +10,7 @@ from itertools import accumulate
 from codeact.affected import affected
 from codeact.agent import Assignment, Verdict
 from codeact.answers import interpret, quote, shortest_passage
+from codeact.behaviour import Comparison, compare_edits
 from codeact.briefs import describe_failures, describe_observation, fix_brief
 from codeact.definitions import Definition
 from codeact.diagnosis import Diagnosis, Kind
@@ -46,6 +49,7 @@ from codeact_sandbox.textfile import decode_source
 MINIMISE_SECONDS = 10.0
 HANGING_SECONDS = 4.0
 TRIAL_SECONDS = 0.3  # of processor time for one edit, beside what its tests take
+RECORD_SECONDS = 0.5  # that passing tests may take together, for their calls to be recorded
 MAX_BESIDE = 50
 MAX_RELATED = 10
 MAX_TRACED = 30
@@ -256,20 +260,41 @@ class Repair:
 
     async def search(self, facts: Facts, edits: Sequence[Suspected], *, seconds: float) -> Search:
         """Try single edits, each alone, within some seconds of processor time."""
-        target, *beside = self._tests_beside(facts.target)
-        others = [other.node_id for other in self._related(facts.target)]
-        took = {result.node_id: result.seconds for result in self.before.results if result.outcome in SETTLED}
-        usual = sum(took.get(node_id, 0.0) for node_id in (target, *others, *beside))
-        patience = min(TRIAL_SECONDS + 2 * usual, self.limits.test_seconds)
-        first = self.diagnosis(facts.target).after
-        beside = [node_id for node_id in beside if node_id not in first]
-        tests = Tests((target, *others), tuple(beside), self._concerned, patience, first)
-        # Edits are places in these bytes, which a byte order mark or another encoding would move.
+        async with self._plainly(facts):
+            return await try_edits(self.sandbox, edits, self._tests_for(facts.target), seconds=seconds)
+
+    async def compare(self, candidates: Sequence[Candidate], facts: Facts) -> Comparison | None:
+        """Find out what edits that pass do beside what tests check; None if that cannot be told."""
+        tests = self._tests_for(facts.target, RECORD_SECONDS)
+        edits = [candidate.edit for candidate in candidates]
+        async with self._plainly(facts):
+            return await compare_edits(self.sandbox, edits, self.sources(facts), tests)
+
+    @asynccontextmanager
+    async def _plainly(self, facts: Facts) -> AsyncIterator[None]:
+        """Have the suspects' files in the view as edits know them.
+
+        Edits are places in these bytes, which a byte order mark or another encoding would move.
+        """
         await self.sandbox.write({path: _plain(source) for path, source in self.sources(facts).items()})
         try:
-            return await try_edits(self.sandbox, edits, tests, seconds=seconds)
+            yield
         finally:
             await self.take_back()
+
+    def _tests_for(self, failing: TestResult, seconds: float = math.inf) -> Tests:
+        """What edits are tried against: a failing test, others like it, and passing ones that take so long at most."""
+        target, *beside = self._tests_beside(failing)
+        others = [other.node_id for other in self._related(failing)]
+        took = {result.node_id: result.seconds for result in self.before.results if result.outcome in SETTLED}
+        spent = accumulate(took.get(node_id, 0.0) for node_id in beside)
+        first = self.diagnosis(failing).after
+        beside = [
+            node_id for node_id, until in zip(beside, spent, strict=True) if until < seconds and node_id not in first
+        ]
+        usual = sum(took.get(node_id, 0.0) for node_id in (target, *others, *beside, *first))
+        patience = min(TRIAL_SECONDS + 2 * usual, self.limits.test_seconds)
+        return Tests((target, *others), tuple(beside), self._concerned, patience, first)
 
     async def take(self, candidate: Candidate, facts: Facts, thought: str) -> Step | None:
         """Make an edit that was found; the step that did it, None if it does not pass the check."""

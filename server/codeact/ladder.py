@@ -10,6 +10,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
 from codeact.agent import Ending, work
+from codeact.behaviour import Comparison
 from codeact.errors import ModelError, ModelUnavailable
 from codeact.events import Event, Localised, ModelAnswered, StepTaken
 from codeact.facts import Facts
@@ -17,7 +18,8 @@ from codeact.fixing import Repair
 from codeact.infill import Blank, choose, find_blanks, read_edits, show_gap
 from codeact.lessons import Lesson
 from codeact.models.base import Filler, Model, can_fill, is_small
-from codeact.search import Search, lessons_of, rank_edits
+from codeact.preference import rank, tell
+from codeact.search import Candidate, Search, lessons_of, rank_edits
 from codeact.settings import Rung
 from codeact.trajectory import Completion, Message, Sampling, TestResult
 from codeact.walk import Walk
@@ -28,6 +30,7 @@ EDIT_SECONDS = 24.0  # of processor time that edits may take in a run
 LEAST_SECONDS = 4.0  # of it for each further failing test
 FILL_SECONDS = 8.0
 FILLINGS = (Sampling(max_tokens=80), Sampling(samples=4, temperature=0.8, max_tokens=80))
+MAX_NOTE = 1000  # characters of remarks, after which there are no more
 MAX_DIVERSE = 5  # gaps that are filled in several ways
 
 
@@ -135,23 +138,47 @@ class Ladder:
         return completion
 
     async def _take(self, found: Search, facts: Facts, *, trusted: bool) -> bool:
-        """Make one of the edits that were found."""
+        """Make one of the edits that were found: of several, what they do decides first, then the model."""
         candidates = [candidate for candidate in found.candidates if candidate.trusted == trusted]
+        compared = await self._compare(candidates, facts)
+        for tier in rank(candidates, compared):
+            for candidate in await self._weigh(tier, facts):
+                told = tell(candidate, candidates, compared)
+                thought = _explain(candidate, candidates, found.tried)
+                if step := await self.repair.take(candidate, facts, f"{thought} {told}".rstrip()):
+                    self._tell(StepTaken(step=step))
+                    self._remark(facts, told)
+                    return True
+        return False
+
+    def _remark(self, facts: Facts, told: str) -> None:
+        """Have the proposal say how one of several edits was chosen, for as many failing tests as there is room."""
+        if told and len(self.walk.note) < MAX_NOTE:
+            self.walk.remark(f"{facts.target.node_id}: {told}" if len(self.repair.targets()) > 1 else told)
+
+    async def _compare(self, candidates: Sequence[Candidate], facts: Facts) -> Comparison | None:
+        if len(candidates) <= 1:
+            return None
+        self.walk.say(f"{len(candidates)} edits pass: comparing what they do")
+        return await self.repair.compare(candidates, facts)
+
+    async def _weigh(self, candidates: Sequence[Candidate], facts: Facts) -> Sequence[Candidate]:
+        """Have the model say which edits are the likeliest, if it can."""
         if can_fill(self.model) and len(candidates) > 1:
             self.walk.say(f"{len(candidates)} edits pass: asking which is the likeliest")
             with suppress(ModelError):  # as above
-                candidates = await choose(self.model, candidates, facts, self.repair.sources(facts), self._record)
-        for candidate in candidates:
-            others = "; ".join(other.edit.what for other in candidates if other is not candidate)
-            thought = f"Of {found.tried} single edits that were tried, this one passes: {candidate.edit.what}."
-            thought += f" Less likely, but passing too: {others}." if others else ""
-            if step := await self.repair.take(candidate, facts, thought):
-                self._tell(StepTaken(step=step))
-                return True
-        return False
+                return await choose(self.model, candidates, facts, self.repair.sources(facts), self._record)
+        return candidates
 
     def _tell(self, event: Event) -> None:
         """Pass an event on; a step says which rung it was on."""
         if isinstance(event, StepTaken):
             event = StepTaken(step=replace(event.step, rung=self.repair.rung))
         self.walk.tell(event)
+
+
+def _explain(candidate: Candidate, candidates: Sequence[Candidate], tried: int) -> str:
+    """Why an edit is made."""
+    others = "; ".join(other.edit.what for other in candidates if other is not candidate)
+    thought = f"Of {tried} single edits that were tried, this one passes: {candidate.edit.what}."
+    return thought + (f" Less likely, but passing too: {others}." if others else "")

@@ -112,7 +112,7 @@ async def fix_tests(walk: Walk, buffers: Mapping[str, str], recorded: Recording 
         if ladder.trouble:
             if not repair.mended:
                 raise ModelUnavailable(f"{unsolved(walk)}. {ladder.trouble}")
-            walk.note = f"No model was asked: {ladder.trouble}"
+            walk.remark(f"No model was asked: {ladder.trouble}")
         await _minimise(walk, repair)
         repair.files = await format_files(sandbox, snapshot, repair.files)
     ended = await propose(walk, repair, bench)

@@ -72,6 +72,10 @@ class Walk:
         """Let the listener hear what is being done."""
         self.on_event(Progress(message=f"{self.about}: {message}" if self.about else message))
 
+    def remark(self, text: str) -> None:
+        """Let something go along with how the run ends."""
+        self.note = f"{self.note} {text}".strip()
+
     def end(
         self,
         status: Status,

@@ -100,9 +100,13 @@ describe("what the run view offers", () => {
     expect(labels(result("failed"))).toEqual([]);
   });
 
-  test("a fix that no model was asked for offers to choose one", () => {
+  test("a fix that no model was asked for offers to choose one, other notes do not", () => {
     const ended = result("verified", { diff: "-a", note: "No model was asked: none is here." });
     expect(labels(ended)).toEqual(["Accept", "Review", "Discard", "Choose Model…"]);
+    const chosen: RunEvent = { event: "chosen", name: "local:qwen", context: 8192 };
+    const compared = result("verified", { diff: "-a", note: "2 edits pass." });
+    const model = [STARTED, chosen, compared].reduce(reduce, EMPTY);
+    expect(actionsFor(model, "open").map((action) => action.label)).toEqual(["Accept", "Review", "Discard"]);
   });
 
   test("messages of the page count only if they are known", () => {

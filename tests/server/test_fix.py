@@ -20,7 +20,7 @@ from codeact.run import run_task
 from codeact.sandboxes import engine
 from codeact.sandboxes.docker import connect
 from codeact.settings import Settings, load_settings
-from codeact.trajectory import Outcome, Task, TaskKind
+from codeact.trajectory import Answer, Completion, Gap, Outcome, Sampling, Task, TaskKind, Usage
 
 pytestmark = [
     pytest.mark.bubblewrap,
@@ -426,3 +426,100 @@ async def test_an_endpoint_that_cannot_fill_gaps_is_asked_for_answers(workspace:
     ended = await run_task(FIX, settings, on_event=lambda event: isinstance(event, StepTaken) and steps.append(event))
     assert ended.status == "verified", ended.message
     assert steps[0].step.rung == "answer"
+
+
+DISTANCE = {
+    "far.py": "def distance(a, b):\n    return a - b\n",
+    "test_far.py": (
+        "from far import distance\n\n\ndef test_backwards():\n    assert distance(2, 5) == 3\n\n\n"
+        "def test_squared():\n    assert distance(5, 2) ** 2 == 9\n"
+    ),
+}
+
+
+async def test_of_several_edits_that_pass_the_one_that_keeps_behaviour_is_made(
+    workspace: Path, scripted: Start
+) -> None:
+    """`b - a` is likelier, and passes as well, but turns round what a passing test gets; a replay chooses the same."""
+    make_workspace(workspace, DISTANCE)
+    steps: list[StepTaken] = []
+    settings = settings_for(workspace, scripted([]), budget={"ladder": ["edits"]})
+    ended = await run_task(
+        FIX, settings, on_event=lambda event: steps.append(event) if isinstance(event, StepTaken) else None
+    )
+    assert ended.status == "verified", ended.message
+    assert "+    return abs(a - b)" in ended.diff
+    told = "also changes what a passing test gets: `distance(5, 2)` returns `3`, with that it returns `-3`."
+    assert told in ended.note
+    assert "recorded and" in ended.note
+    assert steps[0].step.thought.endswith(ended.note)
+    again, same = await replay_run(settings, ended.run)
+    assert same
+    assert again.note == ended.note
+
+
+async def test_if_nothing_can_be_compared_the_likeliest_edit_is_made(
+    workspace: Path, scripted: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where the comparison comes to nothing, the choice is as it would be without one."""
+    make_workspace(workspace, DISTANCE)
+    monkeypatch.setattr("codeact.behaviour.SECONDS", 0.001)
+    ended = await run_task(FIX, settings_for(workspace, scripted([]), budget={"ladder": ["edits"]}))
+    assert ended.status == "verified", ended.message
+    assert ended.note == ""
+    assert "abs" not in ended.diff
+
+
+CLAMP = {
+    "clamp.py": "def clamp(value, low, high):\n    return min(low, max(value, high))\n",
+    "test_clamp.py": (
+        "from clamp import clamp\n\n\ndef test_within():\n    assert clamp(5, 1, 10) == 5\n\n\n"
+        "def test_below():\n    assert clamp(-3, 1, 10) == 1\n\n\ndef test_above():\n    assert clamp(30, 1, 10) == 10\n"
+    ),
+}
+
+
+class Weigher:
+    """A model that is asked for nothing but how likely texts are, and likes one word."""
+
+    name, context, schedule, sees, fills = "weigher", 8192, (Sampling(),), False, True
+
+    def __init__(self, word: str) -> None:
+        self.word = word
+        self.asked: list[str] = []
+
+    async def sample(self, *_: Any) -> Completion:
+        raise AssertionError
+
+    async def fill(self, *_: Any) -> Completion:
+        raise AssertionError
+
+    async def weigh(self, _: Gap, text: str) -> Completion:
+        self.asked.append(text)
+        return Completion((Answer("-1" if self.word in text else "-9"),), Usage(model_calls=1))
+
+
+async def test_a_model_decides_between_edits_that_behave_well_only(workspace: Path) -> None:
+    """It is asked what inputs cannot decide, which the proposal tells with an input, and nothing else; replays agree."""
+    make_workspace(workspace, CLAMP)
+    settings = settings_for(workspace, budget={"ladder": ["edits"]})
+    for word in ("min(high", "min(value"):
+        model = Weigher(word)
+        ended = await run_task(FIX, settings, model=model)
+        assert ended.status == "verified", ended.message
+        assert word in ended.diff
+        assert len(model.asked) == 3, "what stood there, and two edits"
+        assert "Undecided: `clamp(" in ended.note
+        again, same = await replay_run(settings, ended.run)
+        assert same
+        assert again.note == ended.note
+
+
+async def test_where_behaviour_decides_no_model_is_asked(workspace: Path) -> None:
+    """One edit keeps what passing tests get: whatever a model finds likely does not matter."""
+    make_workspace(workspace, DISTANCE)
+    model = Weigher("b - a")
+    ended = await run_task(FIX, settings_for(workspace, budget={"ladder": ["edits"]}), model=model)
+    assert ended.status == "verified", ended.message
+    assert "+    return abs(a - b)" in ended.diff
+    assert model.asked == []

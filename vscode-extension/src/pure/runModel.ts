@@ -15,6 +15,8 @@ export interface RunModel {
   workspace: string;
   /** Such as the folder, the snapshot and the model. */
   facts: readonly string[];
+  /** The model that was chosen; empty if there was none. */
+  model: string;
   status: Status | "running";
   /** What is being done now. */
   activity: string;
@@ -28,6 +30,7 @@ export const EMPTY: RunModel = {
   title: "CodeAct",
   workspace: "",
   facts: [],
+  model: "",
   status: "running",
   activity: "Starting…",
   live: "",
@@ -50,7 +53,7 @@ export function reduce(model: RunModel, event: RunEvent): RunModel {
       return text ? { ...append(model, { kind: "note", text }), facts } : { ...model, facts };
     }
     case "chosen":
-      return { ...model, facts: [...model.facts, event.name] };
+      return { ...model, facts: [...model.facts, event.name], model: event.name };
     case "packages":
       return append(model, { kind: "note", text: `Fetched ${event.pins.join(", ")} for ${event.module}` });
     case "triaged":

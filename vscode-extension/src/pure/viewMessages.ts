@@ -34,7 +34,7 @@ export function actionsFor(model: RunModel, state: string): Action[] {
   const last = model.entries.at(-1);
   const result = last?.kind === "result" ? last.result : undefined;
   if (!result) return [];
-  const talk = [...(result.answer ? [FOLLOW_UP] : []), ...(result.note ? [CHOOSE] : [])];
+  const talk = [...(result.answer ? [FOLLOW_UP] : []), ...(result.note && !model.model ? [CHOOSE] : [])];
   if (!result.diff && !result.proposal) return talk;
   if (state === "applied") return [UNDO, REVIEW, ...talk];
   if (state === "discarded") return talk;
