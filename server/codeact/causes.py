@@ -9,9 +9,10 @@ test is still judged by itself, and the groups of a proposal come from which cha
 import re
 from dataclasses import dataclass, field
 
+from codeact.case import WHEN
 from codeact.definitions import find_definition
 from codeact.diagnosis import Cause, Kind
-from codeact.fixing import WHEN, Repair
+from codeact.fixing import Repair
 from codeact.symptoms import Surroundings
 from codeact.trajectory import TestResult
 

@@ -1,10 +1,9 @@
 """The fix task: which tests fail, what is known about each, and when a failure counts as mended."""
 
 import math
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
-from functools import cached_property
 from itertools import accumulate
 
 from codeact.affected import affected
@@ -12,34 +11,30 @@ from codeact.agent import Assignment, Verdict
 from codeact.answers import interpret, quote, shortest_passage
 from codeact.behaviour import Comparison, compare_edits
 from codeact.briefs import describe_failures, describe_observation, fix_brief
+from codeact.case import SETTLED, Case
 from codeact.definitions import Definition
-from codeact.diagnosis import Diagnosis, Kind
+from codeact.diagnosis import Kind
 from codeact.facts import Facts, collect_facts
 from codeact.grouping import Mended
 from codeact.keeping import find_state
 from codeact.localise import Heat, Spectrum, find_late_lines
 from codeact.minimise import Files, minimise
 from codeact.prompts import fill
-from codeact.protected import protected
-from codeact.sandboxes.base import Sandbox
 from codeact.search import Candidate, Search, Suspected, Tests, try_edits
-from codeact.settings import Limits
 from codeact.smells import smells_of_fix
-from codeact.snapshot import Snapshot, list_files, list_versions, read_file
+from codeact.snapshot import list_versions, read_file
 from codeact.surroundings import describe_conventions
 from codeact.symptoms import Surroundings
-from codeact.targets import is_conftest, is_mended, matching, passes_wanted, test_files
-from codeact.testing import OnLines, Selection, regressions, run_tests
+from codeact.targets import is_conftest, is_mended, passes_wanted
+from codeact.testing import Selection, regressions
 from codeact.tracing import trace_tests
 from codeact.trajectory import (
-    FAILING,
     Action,
     FileChange,
     FileState,
     Frame,
     Outcome,
     Step,
-    Task,
     TestReport,
     TestResult,
 )
@@ -47,19 +42,15 @@ from codeact_sandbox.helpers import HELPERS, describe
 from codeact_sandbox.textfile import decode_source
 
 MINIMISE_SECONDS = 10.0
-HANGING_SECONDS = 4.0
 TRIAL_SECONDS = 0.3  # of processor time for one edit, beside what its tests take
 RECORD_SECONDS = 0.5  # that passing tests may take together, for their calls to be recorded
-MAX_BESIDE = 50
 MAX_RELATED = 10
 MAX_TRACED = 30
 MAX_TRACED_BESIDE = 200
 TRACE_SECONDS = 1.0
-WHEN = (Kind.COLLECTION, Kind.REAL, Kind.ORDER, Kind.ENVIRONMENT, Kind.FLAKY)  # a kind's turn
 MAX_CONVENTIONS = 4000  # characters
 MAX_NEAR = 200
 MAX_COVERED = 2000  # tests, above which their ways are not recorded
-SETTLED = (Outcome.PASSED, Outcome.FAILED)
 
 
 @dataclass(frozen=True)
@@ -71,26 +62,18 @@ class Doubted:
 
 
 @dataclass
-class Repair:
-    """The work on one snapshot: what the tests said before, and what has been mended in the view so far.
+class Repair(Case):
+    """The work on a case: what has been mended in the view so far.
 
-    `whole` is the fix as it was before it was minimised, if it was. `forks` tells whether tests do the same in a fork
-    of a process that has loaded pytest as they do in a new one. `rung` is the rung of the ladder that is climbed.
+    `whole` is the fix as it was before it was minimised, if it was. `rung` is the rung of the ladder that is climbed.
     """
 
-    task: Task
-    snapshot: Snapshot
-    sandbox: Sandbox
-    limits: Limits
-    before: TestReport
     mended: list[TestResult] = field(default_factory=list)
     causes: list[Mended] = field(default_factory=list)
     files: dict[str, FileState | None] = field(default_factory=dict)
     rewritten_tests: dict[str, FileState | None] = field(default_factory=dict)
     doubted: "Doubted | None" = None
-    diagnoses: Mapping[str, Diagnosis] = field(default_factory=dict)
     whole: Files | None = None
-    forks: bool = True
     rung: str = ""
     spectrum: Spectrum = Spectrum()
     _ways: dict[str, tuple[Frame, ...]] = field(default_factory=dict)
@@ -100,41 +83,14 @@ class Repair:
     _covered: dict[str, tuple[Frame, ...]] = field(default_factory=dict)
     _broken: frozenset[str] = frozenset()
 
-    def targets(self) -> tuple[TestResult, ...]:
-        """What the task asks to mend. A conftest file is none of it unless other code keeps it from being imported."""
-        failing = (result for result in matching(self.before, self.task.tests) if result.outcome in FAILING)
-        return tuple(
-            result
-            for result in failing
-            if not is_conftest(result) or any(not self.is_protected(frame.path) for frame in result.frames)
-        )
-
-    def within_reach(self) -> tuple[TestResult, ...]:
-        """The targets that a change of the code may mend: those that always fail first, flaky ones last."""
-        hopeful = [target for target in self.targets() if self.diagnosis(target).hopeful]
-        return tuple(sorted(hopeful, key=lambda target: WHEN.index(self.diagnosis(target).kind)))
-
-    def diagnosis(self, target: TestResult) -> Diagnosis:
-        """What kind of failure it is; an ordinary one if that was not found out."""
-        return self.diagnoses.get(target.node_id) or Diagnosis(node_id=target.node_id, kind=Kind.REAL)
-
-    def repeats(self) -> dict[str, int]:
-        """How often in a row each flaky target has to pass before it counts as mended."""
-        flaky = [found for found in self.diagnoses.values() if found.kind is Kind.FLAKY]
-        return {found.node_id: passes_wanted(found.rate) for found in flaky}
-
     def surroundings(self) -> Surroundings:
         """What a failure is judged by."""
         return Surroundings(
             root=str(self.snapshot.workspace),
             read=self._read,
             is_test=self.is_protected,
-            is_left_out=lambda path: path not in self._existing and (self.snapshot.workspace / path).exists(),
+            is_left_out=lambda path: path not in self.existing and (self.snapshot.workspace / path).exists(),
         )
-
-    def is_protected(self, path: str) -> bool:
-        """Whether a path is a test or test configuration, which only the snapshot defines."""
-        return protected(path, self._tests, self._existing)
 
     async def facts(self, target: TestResult) -> Facts:
         """Run failing tests again, traced, and some that pass, and gather what is known about one of them."""
@@ -157,7 +113,7 @@ class Repair:
 
     async def trace(self, target: TestResult) -> TestReport:
         """Trace the failing tests, last one first, then tests that pass; the report, without the latter."""
-        report, spectrum = await trace_tests(self._run, *self._names_to_trace(target))
+        report, spectrum = await trace_tests(self.run, *self._names_to_trace(target))
         self.spectrum = spectrum.blame(target.node_id)
         self._traced_files = dict(self.files)
         self._traced = {result.node_id: result for result in report.failing}
@@ -223,11 +179,11 @@ class Repair:
     async def minimise(self) -> Step | None:
         """Leave out of what has been mended what no test needs; the step that did it, None if all is needed."""
         known = {path: read_file(self.snapshot, path) for path in self.files}
-        names = self._tests_beside(*self.mended)
+        names = self.tests_beside(*self.mended)
 
         async def holds(files: Files) -> bool:
             await self.sandbox.write({**known, **files})
-            report = await self._run(Selection(tests=tuple(names)))
+            report = await self.run(Selection(tests=tuple(names)))
             return not report.failing and all(is_mended(target, report) for target in self.mended)
 
         found = await minimise(self.changes(self.files), holds, seconds=MINIMISE_SECONDS)
@@ -284,7 +240,7 @@ class Repair:
 
     def _tests_for(self, failing: TestResult, seconds: float = math.inf) -> Tests:
         """What edits are tried against: a failing test, others like it, and passing ones that take so long at most."""
-        target, *beside = self._tests_beside(failing)
+        target, *beside = self.tests_beside(failing)
         others = [other.node_id for other in self._related(failing)]
         took = {result.node_id: result.seconds for result in self.before.results if result.outcome in SETTLED}
         spent = accumulate(took.get(node_id, 0.0) for node_id in beside)
@@ -319,8 +275,8 @@ class Repair:
             for result in self.within_reach()
             if result not in self.mended and result.node_id != target.node_id
         ]
-        usual = [node_id for node_id in others if node_id not in self._hanging][:MAX_TRACED]
-        failing = (target.node_id,) if target.node_id in self._hanging else (*usual[::-1], target.node_id)
+        usual = [node_id for node_id in others if node_id not in self.hanging][:MAX_TRACED]
+        failing = (target.node_id,) if target.node_id in self.hanging else (*usual[::-1], target.node_id)
         paths = {node_id.partition("::")[0] for node_id in failing}
         passed = [result for result in self.before.results if result.outcome is Outcome.PASSED]
         passed.sort(key=lambda result: result.node_id.partition("::")[0] not in paths)
@@ -339,16 +295,6 @@ class Repair:
         if self.diagnosis(target).kind is Kind.ORDER:  # something is kept from one test to the next
             late |= dict.fromkeys((place for path in ran for place in find_state(path, self._read(path) or "")), 1.0)
         return late
-
-    def _tests_beside(self, *targets: TestResult) -> list[str]:
-        """The targets, and the tests of their files that passed before and are to pass still."""
-        paths = {target.node_id.partition("::")[0] for target in targets}
-        beside = [
-            result.node_id
-            for result in self.before.results
-            if result.node_id.partition("::")[0] in paths and result.outcome is Outcome.PASSED
-        ]
-        return [*(target.node_id for target in targets), *beside[:MAX_BESIDE]]
 
     def _related(self, target: TestResult) -> list[TestResult]:
         """Other tests of the target's file that always fail, and are yet to be mended."""
@@ -369,20 +315,12 @@ class Repair:
             if any(frame.path == definition.path and definition.line <= frame.line <= last for frame in way)
         )
 
-    async def run_cold(self, names: Sequence[str]) -> TestReport:
-        """Run tests in a new process, in the given order; all tests if there are no names."""
-        return await run_tests(self.sandbox, Selection(tests=tuple(names)), self.limits)
-
-    async def run_warm(self, names: Sequence[str], **variables: str) -> TestReport:
-        """Run tests in the given order, in a fork if that does the same as a new process, with some variables set."""
-        return await self._run(Selection(tests=tuple(names), variables=tuple(variables.items())))
-
     async def _run_target(self, target: TestResult) -> TestReport:
         """Run one test as it failed: after others if it fails after those only, often if it does not always fail."""
         diagnosis = self.diagnosis(target)
         if diagnosis.kind is not Kind.FLAKY:
             names = () if is_conftest(target) else (*diagnosis.after, target.node_id)
-            return await self._run(Selection(tests=names))
+            return await self.run(Selection(tests=names))
         for _ in range(passes_wanted(diagnosis.rate)):
             report = await self.run_cold((target.node_id,))
             if not is_mended(target, report):
@@ -394,47 +332,23 @@ class Repair:
 
         What is likely to break is learnt from a traced run, where further targets can make use of that.
         """
-        near = {*self._broken, *affected(self._covered, self.changes(files))} & self._holding
+        near = {*self._broken, *affected(self._covered, self.changes(files))} & self.holding
         if near:
-            report = await self._run(Selection(tests=tuple(sorted(near)[:MAX_NEAR])))
+            report = await self.run(Selection(tests=tuple(sorted(near)[:MAX_NEAR])))
             if now := near.intersection(result.node_id for result in report.failing):
                 return report, frozenset(now)
         to_come = len(self.targets()) > len(self.mended) + 1
-        suite = await self._run(Selection(trace=to_come and not self._covered and len(self._holding) <= MAX_COVERED))
+        suite = await self.run(Selection(trace=to_come and not self._covered and len(self.holding) <= MAX_COVERED))
         self._covered |= {result.node_id: result.called for result in suite.results if result.called}
         unmended = [mended.node_id for mended in self.mended if not is_mended(mended, suite)]
         worse = frozenset((*regressions(self.before, suite), *unmended))
         self._broken |= worse
         return suite, worse
 
-    @cached_property
-    def _holding(self) -> frozenset[str]:
-        return frozenset(result.node_id for result in self.before.results if result.outcome is Outcome.PASSED)
-
-    async def _run(self, selection: Selection, on_lines: OnLines = lambda *_: None) -> TestReport:
-        """Run tests; those that hung before, and alone, for a shorter time."""
-        limits = self.limits
-        if selection.tests and self._hanging.intersection(selection.tests):
-            slowest = max((result.seconds for result in self.before.results if result.outcome in SETTLED), default=0.0)
-            limits = replace(limits, test_seconds=min(limits.test_seconds, max(HANGING_SECONDS, 3 * slowest)))
-        return await run_tests(self.sandbox, selection, limits, on_lines=on_lines, warm=self.forks)
-
     async def take_back(self) -> None:
         """Put the view to what has been mended so far, without the failed attempts since."""
         await self.sandbox.restore()
         await self.sandbox.write(self.files)
-
-    @cached_property
-    def _hanging(self) -> frozenset[str]:
-        return frozenset(result.node_id for result in self.before.results if result.outcome is Outcome.TIMEOUT)
-
-    @cached_property
-    def _tests(self) -> frozenset[str]:
-        return test_files(self.before)
-
-    @cached_property
-    def _existing(self) -> frozenset[str]:
-        return frozenset(list_files(self.snapshot))
 
     def _read(self, path: str) -> str | None:
         state = self.files[path] if path in self.files else read_file(self.snapshot, path)
