@@ -314,7 +314,14 @@ export class Editor {
     }
     const below = (process: number): number[] => [process, ...(children.get(process) ?? []).flatMap(below)];
     const own = this.processes.flatMap((child) => below(child.pid ?? 0));
-    const servers = own.filter((id) => /codeact\0lsp/.test(readFileSync(`/proc/${id}/cmdline`, "utf8")));
+    const command = (process: number): string => {
+      try {
+        return readFileSync(`/proc/${process}/cmdline`, "utf8");
+      } catch {
+        return ""; // as above
+      }
+    };
+    const servers = own.filter((id) => /codeact\0lsp/.test(command(id)));
     if (servers.length === 0) throw new Error("There is no language server.");
     for (const id of servers) process.kill(id, "SIGKILL");
   }

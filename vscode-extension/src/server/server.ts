@@ -42,10 +42,22 @@ export class Server implements vscode.Disposable {
   /** The running server; sets it up and starts it if need be. Several callers share one start. */
   ensure(): Promise<LanguageClient> {
     if (this.client?.isRunning()) return Promise.resolve(this.client);
-    this.starting ??= this.start().finally(() => {
+    this.starting ??= (this.client ? this.startAgain(this.client) : this.start()).finally(() => {
       this.starting = undefined;
     });
     return this.starting;
+  }
+
+  /** A client whose server ended starts another by itself, and has its commands registered: wait for it, if it can. */
+  private async startAgain(client: LanguageClient): Promise<LanguageClient> {
+    try {
+      await client.start();
+    } catch (error) {
+      this.log.warn(`The server could not be started again: ${String(error)}`);
+    }
+    if (client.isRunning()) return client;
+    await this.stop();
+    return this.start();
   }
 
   /** Ask for something short. */
