@@ -2,7 +2,6 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import type { Editor } from "./harness.mts";
 import { until } from "./harness.mts";
 import { BOTH, BROKEN, FILES, PROVEN, SLOW } from "./samples.mts";
 import { scenario } from "./scenario.mts";
@@ -72,7 +71,7 @@ scenario(
 scenario(
   "long",
   "typing in a long file during a run, cancel, and a killed server",
-  { files: SLOW, script: [BOTH], settings: { "codeact.trace.server": "messages" } },
+  { files: SLOW, script: [BOTH] },
   async (editor) => {
     await editor.openFile("long.py");
     await editor.command("CodeAct: Fix Failing Tests");
@@ -82,7 +81,6 @@ scenario(
     await editor.shot("running");
     await running.getByRole("button", { name: "Cancel" }).click();
     await editor.toast("cancelled. Your files are untouched").waitFor();
-    tellAnswers(editor);
     await editor.command("CodeAct: Fix Failing Tests");
     await running.waitFor();
     editor.killServer();
@@ -95,12 +93,3 @@ scenario(
     assert.equal(readFileSync(join(editor.workspace, "calc.py"), "utf8"), BROKEN);
   },
 );
-
-/** How soon the server answered while letters were typed, as the client measured it. */
-function tellAnswers(editor: Editor): void {
-  const lines = editor.logged(/Received response 'textDocument\//).split("\n");
-  const times = lines.map((line) => Number(/ in (\d+)ms/.exec(line)?.[1])).filter((time) => !Number.isNaN(time));
-  times.sort((a, b) => a - b);
-  const [median, p99] = [0.5, 0.99].map((part) => times[Math.floor(part * (times.length - 1))]);
-  console.log(`${times.length} requests of the editor during a run: median ${median} ms, p99 ${p99} ms`);
-}

@@ -299,7 +299,9 @@ export class Editor {
 
   /** The inside of the run view. */
   view(): FrameLocator {
-    return this.page.frameLocator("iframe.webview.ready").frameLocator("iframe#active-frame");
+    return this.page
+      .frameLocator('iframe.webview.ready[src*="extensionId=codeact.codeact"]')
+      .frameLocator("iframe#active-frame");
   }
 
   /** Kill this editor's language server, and nobody else's. */
