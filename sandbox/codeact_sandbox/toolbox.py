@@ -57,6 +57,33 @@ def functions(pattern: str = "**/*.py") -> list[dict[str, Any]]:
     return rows
 
 
+def uses(name: str, pattern: str = "**/*.py") -> list[dict[str, Any]]:
+    """uses(name, pattern="**/*.py"): where code uses a function, class or variable, as rows with path, line, kind
+    ("call", "import", "definition" or "name"), text of the line.
+    """
+    rows = []
+    for path, tree in _trees(pattern):
+        lines = read_text(path).splitlines()
+        called = {id(node.func) for node in ast.walk(tree) if isinstance(node, ast.Call)}
+        kinds = [(getattr(node, "lineno", 0), _kind(node, name, called)) for node in ast.walk(tree)]
+        found = {(line, kind) for line, kind in kinds if line and kind}
+        rows += [
+            {"path": path, "line": line, "kind": kind, "text": lines[line - 1].strip()} for line, kind in sorted(found)
+        ]
+    return rows
+
+
+def _kind(node: Any, name: str, called: set[int]) -> str:  # noqa: ANN401 - any node of a tree
+    """How a node uses a name; empty if it does not."""
+    if isinstance(node, (ast.Name, ast.Attribute)):
+        own = node.id if isinstance(node, ast.Name) else node.attr
+        return ("call" if id(node) in called else "name") if own == name else ""
+    if isinstance(node, (ast.Import, ast.ImportFrom)):
+        return "import" if any(name in (*alias.name.split("."), alias.asname) for alias in node.names) else ""
+    is_definition = isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef))
+    return "definition" if is_definition and node.name == name else ""
+
+
 def links(pattern: str = "**/*") -> list[dict[str, Any]]:
     """links(pattern="**/*"): links and pictures in Markdown, HTML and reST, as rows with path, line, target, file (the
     file it leads to, empty for the web), exists.
@@ -137,11 +164,13 @@ def rename(old: str, new: str, pattern: str = "**/*") -> str:
 
 
 TOOLS: dict[str, Any] = {
-    function.__name__: function for function in (imports, functions, links, duplicates, comments, log_rows, rename)
+    function.__name__: function
+    for function in (imports, functions, uses, links, duplicates, comments, log_rows, rename)
 }
 WORDS = {
     "imports": "import imports imported importing depend depends dependency dependencies",
     "functions": "function functions method methods longest decorator docstrings skipped skip",
+    "uses": "call calls called calling caller callers use uses used usage usages deprecated",
     "links": "link links dead broken page pages picture pictures image images",
     "duplicates": "duplicate duplicates same identical copies equal",
     "comments": "todo todos fixme fixmes comment comments hack",
@@ -151,6 +180,7 @@ WORDS = {
 NEEDS = {  # endings of files without which a function has nothing to say
     "imports": (".py",),
     "functions": (".py",),
+    "uses": (".py",),
     "comments": (".py",),
     "links": (".md", ".markdown", ".html", ".htm", ".rst"),
     "log_rows": (".log",),
@@ -194,6 +224,10 @@ for row in imports():
 rows = sorted(functions("FOLDER/**/*.py"), key=lambda row: row["lines"], reverse=True)
 for row in rows[:HOW_MANY]:
     print(f"{row['path']}:{row['line']} {row['name']}: {row['lines']} lines")""",
+    "uses": """\
+for row in uses("NAME"):
+    if row["kind"] == "call":
+        print(f"{row['path']}:{row['line']} {row['text']}")""",
     "links": """\
 for row in links("**/*"):
     if row["file"] and not row["exists"]:
@@ -223,6 +257,7 @@ def describe_tools(question: str = "", paths: Sequence[str] = ()) -> str:
     said = set(re.findall(r"[a-z]+", question.lower()))
     chosen = [name for name in TOOLS if said & set(WORDS[name].split()) and _has_matter(name, paths)]
     chosen = ["rename"] if "rename" in chosen else chosen  # its words are plain, and name things of every kind
+    chosen = [name for name in chosen if name != "functions" or "uses" not in chosen]
     return "\n".join(f"# {_about(name)}\n{_example(name, question)}" for name in chosen)
 
 

@@ -3,6 +3,9 @@
 import re
 
 ADVICE = {
+    r"could not convert string to float: ''|invalid literal for int\(\) with base 10: ''": (
+        "Some cells are empty: wherever a text is converted, use float(text) if text else None, and int likewise."
+    ),
     r"could not convert string to float|invalid literal for int": (
         "Some values are no numbers. With pandas, pandas.to_numeric(column, errors='coerce') makes NaN of those; "
         "without, catch the ValueError for each value."

@@ -27,6 +27,7 @@ from codeact.trajectory import Action, Artifact, Completion, Message, Observatio
 MAX_EMPTY_TURNS = 2
 NOTHING = Usage()
 MAX_PICTURES = 3
+QUORUM = 2  # answers that work, below which more are asked for where they vote
 
 
 class Ending(StrEnum):
@@ -70,8 +71,8 @@ class Assignment:
         check: judges the view after each answer; None when the model itself says that it is done.
         nudge: what the model reads when an answer has no code though it should.
         objection: what is wrong with the model's final words, told to it once; empty if nothing is.
-        retell: begun anew, the conversation ends with what was wrong with the last attempt, which itself is left out:
-            a small model that sees its mistake repeats it.
+        retell: begun anew, the conversation ends with what was wrong with the last attempt, which is left out
+            itself: a small model that sees its mistake repeats it.
         conclude: the answer that steps amount to without any words of the model; empty to go on.
         panel: how to ask for further answers once there is one, so that the most frequent can be chosen; None if the
             first one counts.
@@ -180,8 +181,8 @@ class _Loop:
             if best is None:
                 ending = Ending.REPEATED
                 continue
-            if best.ends:
-                best = await self._hear_panel(best)
+            if ended := [attempt for attempt in attempts if attempt.ends]:
+                best = await self._choose(ended)
                 ending = Ending.SOLVED if best.verdict.passed else Ending.ANSWERED
                 return self._end(ending, best.answer if best.finished is None else best.finished)
             empty = 0 if best.steps else empty + 1
@@ -209,32 +210,30 @@ class _Loop:
         return [*first, Message(last.role, f"{last.content}\n\nMind what went wrong before:\n{self.wrong}")]
 
     async def _try_answers(self, completion: Completion, sampling: Sampling) -> list[Attempt]:
-        """Try each answer that was not tried before, up to the first that passes."""
+        """Try each answer that was not tried before, up to the first that passes unless there is a vote."""
         attempts: list[Attempt] = []
         for answer in completion.answers:
             attempt = await self._try_answer(answer.text, afresh=sampling.afresh or len(completion.answers) > 1)
             if attempt is None:
                 continue
             attempts.append(attempt)
-            if attempt.verdict.passed:
+            if attempt.verdict.passed and self.assignment.panel is None:
                 break
         return attempts
 
-    async def _hear_panel(self, first: Attempt) -> Attempt:
-        """Of the first attempt and those of a panel, the earliest that brings what most of them bring."""
-        sampling = self.assignment.panel
-        if sampling is None or not first.steps or self.budget.is_spent(self.spent + self.usage):
-            return first
-        attempts = [first]
-        self.wrong = ""  # nobody on the panel knows what the others said
-        with suppress(ModelError):  # one answer is better than none
-            for answer in (await self._think(sampling)).answers:
-                attempt = await self._try_answer(answer.text, afresh=True, again=True)
-                attempts += [attempt] if attempt else []
-        votes = Counter(attempt.essence for attempt in attempts if attempt.ends)
-        chosen = max(
-            (one for one in attempts if one.ends), key=lambda one: votes[one.essence]
-        )  # the earliest of equals
+    async def _choose(self, ended: Sequence[Attempt]) -> Attempt:
+        """Of the attempts that end the work, the earliest that brings what most of them bring; asks on for a quorum."""
+        attempts, sampling = list(ended), self.assignment.panel
+        if sampling is None or not attempts[0].steps:
+            return attempts[0]
+        if len(attempts) < QUORUM and not self.budget.is_spent(self.spent + self.usage):
+            self.wrong = ""  # nobody on the panel knows what the others said
+            with suppress(ModelError):  # one answer is better than none
+                for answer in (await self._think(sampling)).answers:
+                    attempt = await self._try_answer(answer.text, afresh=True, again=True)
+                    attempts += [attempt] if attempt and attempt.ends else []
+        votes = Counter(attempt.essence for attempt in attempts)
+        chosen = max(attempts, key=lambda attempt: votes[attempt.essence])  # the earliest of equals
         if chosen is self.latest:
             return chosen
         thought = f"{votes[chosen.essence]} of {len(attempts)} answers bring this."

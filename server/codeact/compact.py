@@ -12,17 +12,18 @@ from codeact.observations import printed
 from codeact.trajectory import Observation, Sampling, Step
 from codeact_sandbox.toolbox import TOOLS
 
-# A small model's first answer is its best; after a failure some chance keeps it from saying the same again.
+# A small model's first answer is its best; after a failure some chance keeps it from saying the same again, and four
+# answers at once cost little more than one.
 # What it writes after its code is an explanation that nobody reads.
 FIRST = Sampling(max_tokens=700, stop=("\n```\n",))
-SMALL_SCHEDULE = (FIRST, *(replace(FIRST, temperature=0.6, afresh=True),) * 6)
 # No test tells whether an answer is right, but several that agree are seldom wrong in the same way.
 PANEL = replace(FIRST, samples=4, temperature=0.7, afresh=True)
+SMALL_SCHEDULE = (FIRST, *(PANEL,) * 4)
 MAX_ANSWER = 4000  # characters of what code printed
 
 
 def schedule_for(model: Model) -> Sequence[Sampling]:
-    """One answer at a time: there is no test that could choose among several."""
+    """How to ask on each turn: a small model for several answers at a time, once the first has not worked."""
     return SMALL_SCHEDULE if is_small(model) else model.schedule
 
 

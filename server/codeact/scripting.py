@@ -118,7 +118,7 @@ class Drafting:
             terms = unused_terms(self.walk.task.instruction, f"{body}\n{made}")
             problem = fill("unused", terms=", ".join(terms), code=body) if terms else ""
         if problem:
-            return Verdict(passed=False, text=fill("script-failed", problem=problem))
+            return Verdict(passed=False, text=problem if self.compact else fill("script-failed", problem=problem))
         return Verdict(passed=True, score=1.0)
 
     async def _try(self, state: FileState) -> str:

@@ -11,7 +11,7 @@ from codeact.filesets import describe_fileset
 from codeact.settings import load_settings
 from codeact.snapshot import take_snapshot
 from codeact.trajectory import Action, Artifact, FileState, Observation, Step
-from codeact_sandbox.toolbox import describe_tools, log_rows
+from codeact_sandbox.toolbox import describe_tools, log_rows, uses
 
 
 def step(stdout: str = "", *artifacts: Artifact) -> Step:
@@ -98,10 +98,21 @@ def test_a_web_servers_log_is_rows(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     assert (second["bytes"], second["agent"]) == (0, "Browser 1.0")
 
 
+def test_uses_of_a_name_are_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Calls, imports and definitions are told apart; comments and texts are none."""
+    monkeypatch.chdir(tmp_path)
+    Path("a.py").write_text('from b import load\n\n# load()\nprint(load("load"), b.load(1))\nmap(load, [])\n')
+    Path("b.py").write_text("def load(x):\n    return x\n")
+    assert [(row["path"], row["line"], row["kind"]) for row in uses("load")] == [
+        ("a.py", 1, "import"), ("a.py", 4, "call"), ("a.py", 5, "name"), ("b.py", 1, "definition")
+    ]  # fmt: skip
+
+
 def test_tools_are_offered_where_there_is_something_for_them() -> None:
     """By the question's words, and only with files that they read; the example fits the question."""
     assert describe_tools("Which client addresses have most bytes?", ["web.log"]).startswith("# log_rows(path)")
     assert describe_tools("Which modules import json?", ["web.log"]) == ""
     assert 'row["decorators"]' in describe_tools("Which test functions are skipped?", ["test_a.py"])
     assert 'not row["doc"]' in describe_tools("Which functions have no docstring?", ["a.py"])
+    assert describe_tools("Where is the function load called?", ["a.py"]).startswith("# uses(name,")
     assert "path not in used" in describe_tools("Which pictures are not used by a page?", ["index.html"])
