@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
-import { toInitializationOptions } from "../../vscode-extension/src/pure/options";
+import manifest from "../../vscode-extension/package.json";
+import { type Key, PLACES, toInitializationOptions } from "../../vscode-extension/src/pure/options";
 import { explainSetUpFailure, parseProbe, pythonNames } from "../../vscode-extension/src/pure/python";
 import { MOST, RestartPolicy } from "../../vscode-extension/src/pure/restart";
 
@@ -52,22 +53,28 @@ describe("a server that ends by itself", () => {
 });
 
 describe("settings for the server", () => {
-  const chosen = {
-    model: { name: "local", baseUrl: "", context: 8192, threads: 0, timeout: 60 },
-    sandbox: { backend: "docker", python: "", image: "" },
-    budget: { maxSteps: 5, timeout: 100 },
-  };
-
   test("only what the user has set is sent, under the server's names", () => {
-    const set = new Set(["model.name", "sandbox.backend", "budget.maxSteps"]);
-    expect(toInitializationOptions({ ...chosen, set })).toEqual({
-      ...{ model: { name: "local" }, sandbox: { backend: "docker" }, budget: { max_steps: 5 }, events: true },
+    const set = new Map<Key, string | number>([
+      ["model.name", "local"],
+      ["sandbox.backend", "docker"],
+      ["sandbox.runtime", "runsc"],
+      ["budget.maxSteps", 5],
+      ["packages", "never"],
+    ]);
+    expect(toInitializationOptions(set)).toEqual({
+      ...{ model: { name: "local" }, sandbox: { backend: "docker", runtime: "runsc" }, budget: { max_steps: 5 } },
+      ...{ packages: "never", events: true },
     });
   });
 
   test("the key goes along, and nothing else when nothing is set", () => {
-    expect(toInitializationOptions({ ...chosen, set: new Set(), apiKey: "sk-1" })).toEqual({
-      ...{ model: { api_key: "sk-1" }, events: true },
-    });
+    expect(toInitializationOptions(new Map(), "sk-1")).toEqual({ model: { api_key: "sk-1" }, events: true });
+  });
+
+  test("each of them can be set in the editor, and nothing that the editor offers is left out", () => {
+    const own = /^codeact\.(model\.editorModel|runView|review|server|trace)/; // the extension's own business
+    const offered = manifest.contributes.configuration.flatMap((section) => Object.keys(section.properties));
+    const sent = offered.filter((name) => !own.test(name)).map((name) => name.replace("codeact.", ""));
+    expect(sent.sort()).toEqual(Object.keys(PLACES).sort());
   });
 });

@@ -1,38 +1,36 @@
 // The editor's settings as the server's initialization options.
 
-export interface Chosen {
-  model: { name: string; baseUrl: string; context: number; threads: number; timeout: number };
-  sandbox: { backend: string; python: string; image: string };
-  budget: { maxSteps: number; timeout: number };
-  /** Keys of settings that the user has set, such as `model.name`; all others are left to the server. */
-  set: ReadonlySet<string>;
-  apiKey?: string | undefined;
-}
+/** Where the server has each setting of the editor. */
+export const PLACES = {
+  "model.name": ["model", "name"],
+  "model.baseUrl": ["model", "base_url"],
+  "model.context": ["model", "context"],
+  "model.threads": ["model", "threads"],
+  "model.timeout": ["model", "timeout"],
+  "sandbox.backend": ["sandbox", "backend"],
+  "sandbox.python": ["sandbox", "python"],
+  "sandbox.image": ["sandbox", "image"],
+  "sandbox.runtime": ["sandbox", "runtime"],
+  packages: ["packages"],
+  "budget.maxSteps": ["budget", "max_steps"],
+  "budget.timeout": ["budget", "timeout"],
+  "budget.maxCost": ["budget", "max_cost"],
+  "budget.pricePrompt": ["budget", "price_prompt"],
+  "budget.priceCompletion": ["budget", "price_completion"],
+} as const;
 
-type Options = Record<string, Record<string, string | number>>;
+export type Key = keyof typeof PLACES;
+export type Value = string | number;
 
-/** Only what the user has set is sent: the server's own settings file and the environment count for the rest. */
-export function toInitializationOptions(chosen: Chosen): Options & { events: boolean } {
-  const all: [string, string, string, string | number][] = [
-    ["model.name", "model", "name", chosen.model.name],
-    ["model.baseUrl", "model", "base_url", chosen.model.baseUrl],
-    ["model.context", "model", "context", chosen.model.context],
-    ["model.threads", "model", "threads", chosen.model.threads],
-    ["model.timeout", "model", "timeout", chosen.model.timeout],
-    ["sandbox.backend", "sandbox", "backend", chosen.sandbox.backend],
-    ["sandbox.python", "sandbox", "python", chosen.sandbox.python],
-    ["sandbox.image", "sandbox", "image", chosen.sandbox.image],
-    ["budget.maxSteps", "budget", "max_steps", chosen.budget.maxSteps],
-    ["budget.timeout", "budget", "timeout", chosen.budget.timeout],
-  ];
-  const options: Options = {};
-  for (const [key, group, name, value] of all) {
-    if (chosen.set.has(key)) {
-      options[group] = { ...options[group], [name]: value };
-    }
+/** What the user has set goes to the server, with the key; its own settings file and the environment count for the rest. */
+export function toInitializationOptions(set: ReadonlyMap<Key, Value>, apiKey?: string): Record<string, unknown> {
+  const options: Record<string, Value | boolean> = { events: true };
+  const groups: Record<string, Record<string, Value>> = {};
+  for (const [key, value] of set) {
+    const [group, name] = PLACES[key];
+    if (name === undefined) options[group] = value;
+    else groups[group] = { ...groups[group], [name]: value };
   }
-  if (chosen.apiKey) {
-    options.model = { ...options.model, api_key: chosen.apiKey };
-  }
-  return Object.assign(options, { events: true }) as Options & { events: boolean };
+  if (apiKey) groups.model = { ...groups.model, api_key: apiKey };
+  return { ...options, ...groups };
 }
