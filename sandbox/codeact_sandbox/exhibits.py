@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-import base64
+import binascii
 import io
 import sys
-from typing import Any, Iterator
 
 from codeact_sandbox import showing
-from codeact_sandbox.charts import tabulate
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:  # importing `typing` would take longer than the rest
+    from typing import Any, Iterator
 
 MAX_EXHIBITS = 10
 MAX_ROWS = 10_000
@@ -44,6 +46,8 @@ def _figures(saved: list[Any]) -> Iterator[dict[str, str]]:
     pyplot = sys.modules.get("matplotlib.pyplot")
     if pyplot is None:
         return
+    from codeact_sandbox.charts import tabulate
+
     is_open = [pyplot.figure(number) for number in pyplot.get_fignums()[:MAX_EXHIBITS]]
     closed = [figure for figure in saved if hasattr(figure, "savefig") and figure not in is_open]
     for figure in [*is_open, *closed]:
@@ -91,4 +95,4 @@ def _tables(value: object, namespace: dict[str, Any]) -> Iterator[dict[str, str]
 
 
 def _exhibit(name: str, media_type: str, data: bytes) -> dict[str, str]:
-    return {"name": name, "type": media_type, "data": base64.b64encode(data).decode("ascii")}
+    return {"name": name, "type": media_type, "data": binascii.b2a_base64(data, newline=False).decode("ascii")}

@@ -9,9 +9,12 @@ from __future__ import annotations
 import json
 import os
 import select
-import socket
-from collections.abc import Callable, Sequence
-from typing import Any
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:  # these are loaded when they are needed
+    import socket
+    from collections.abc import Callable, Sequence
+    from typing import Any
 
 MAX_STARTS = 3
 MAX_WAITS = 3
@@ -36,6 +39,8 @@ class Forks:
         if self.line or self.starts >= MAX_STARTS:
             return
         self.starts += 1
+        import socket
+
         ours, theirs = socket.socketpair()
         self.pid = os.fork()
         if self.pid == 0:
@@ -57,6 +62,8 @@ class Forks:
         request = json.dumps({"argv": list(argv), "environ": environ}).encode("ascii") + b"\n"
         try:
             self.line.settimeout(FORK_SECONDS)
+            import socket
+
             sent = socket.send_fds(self.line, [request], list(descriptors))
             self.line.sendall(request[sent:])
         except OSError:

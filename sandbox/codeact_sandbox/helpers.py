@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Iterator
 
 from codeact_sandbox.definitions import define as merge_definitions
+from codeact_sandbox.interpreter import Finished
 from codeact_sandbox.textfile import TextFile
 
 MAX_LISTED = 500
@@ -27,10 +28,6 @@ TEST_SECONDS = 20  # for one test
 SUITE_SECONDS = 120
 HEAD, TAIL = 1500, 2500  # characters of a test run's output
 SKIPPED = frozenset({".git", "__pycache__", ".pytest_cache", ".mypy_cache", "node_modules", ".venv", "venv", ".tox"})
-
-
-class Finished(BaseException):
-    """Raised by `finish`; no `except Exception` of an action stops it."""
 
 
 def files(pattern: str = "**/*.py") -> list[str]:

@@ -6,16 +6,24 @@ import ast
 import contextlib
 import linecache
 import os
+import re
 import struct
 import sys
-import traceback
-from typing import Any
 
 from codeact_sandbox import exhibits, showing
-from codeact_sandbox.hints import explain
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:  # importing `typing` would take longer than the rest
+    from typing import Any
+
+NAMES = {"files", "read", "search", "define", "replace", "write", "run_tests", "finish"}  # of helpers
+NAMES |= {"imports", "functions", "uses", "links", "duplicates", "comments", "log_rows", "rename"}
 MAX_VALUE = 4000
 MAX_TRACEBACK = 6000
+
+
+class Finished(BaseException):
+    """Raised by the helper `finish`; no `except Exception` of an action stops it."""
 
 
 def serve(commands: int, results: int, root: str) -> None:
@@ -26,11 +34,10 @@ def serve(commands: int, results: int, root: str) -> None:
     site.main()
     sys.path.insert(0, root)
     sys.path.extend(os.environ.get("PYTHONPATH", "").split(os.pathsep)[1:])  # the Worker's own Python is isolated
-    from codeact_sandbox.helpers import HELPERS, Finished
-    from codeact_sandbox.toolbox import TOOLS
-
     showing.watch()
-    namespace: dict[str, Any] = {"__name__": "__main__", "__builtins__": __builtins__, **HELPERS, **TOOLS}
+    namespace: dict[str, Any] = {"__name__": "__main__", "__builtins__": __builtins__}
+    if "codeact_sandbox.helpers" in sys.modules:
+        namespace.update(load_helpers())
     number = 0
     while True:
         header = _read(commands, 4)
@@ -40,20 +47,28 @@ def serve(commands: int, results: int, root: str) -> None:
         if code is None:
             return
         number += 1
-        answer = json.dumps(
-            _run(code.decode("utf-8", "surrogatepass"), f"<action {number}>", namespace, Finished)
-        ).encode()
+        answer = json.dumps(_run(code.decode("utf-8", "surrogatepass"), f"<action {number}>", namespace)).encode()
         _write(results, struct.pack("I", len(answer)) + answer)
 
 
-def _run(code: str, name: str, namespace: dict[str, Any], finished: type[BaseException]) -> dict[str, Any]:
+def load_helpers() -> dict[str, Any]:
+    """The helpers by name. They take as long to load as all else, so that waits until an action names one."""
+    from codeact_sandbox.helpers import HELPERS
+    from codeact_sandbox.toolbox import TOOLS
+
+    return {**HELPERS, **TOOLS}
+
+
+def _run(code: str, name: str, namespace: dict[str, Any]) -> dict[str, Any]:
     outcome: dict[str, Any] = {"value": "", "failure": None, "finished": None}
     value: object = None
+    if "codeact_sandbox.helpers" not in sys.modules and NAMES.intersection(re.findall(r"\w+", code)):
+        namespace.update({name: helper for name, helper in load_helpers().items() if name not in namespace})
     linecache.cache[name] = (len(code), None, code.splitlines(keepends=True), name)
     try:
         value = _evaluate(code, name, namespace)
         outcome["value"] = _shorten(value)
-    except finished as end:
+    except Finished as end:
         outcome["finished"] = str(end)
     except SystemExit as end:
         if end.code not in (None, 0):
@@ -94,6 +109,10 @@ def _shorten(value: object) -> str:
 
 def _describe(error: BaseException) -> dict[str, str]:
     """The exception, with its traceback from the action's first line on."""
+    import traceback
+
+    from codeact_sandbox.hints import explain
+
     frames = error.__traceback__
     while frames is not None and frames.tb_frame.f_code.co_filename == __file__:
         frames = frames.tb_next

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import sys
-from importlib.abc import Loader, MetaPathFinder
-from importlib.machinery import ModuleSpec, PathFinder
-from types import ModuleType
-from typing import Any, Callable
+from importlib.machinery import PathFinder
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:  # importing `typing` would take longer than the rest
+    from importlib.machinery import ModuleSpec
+    from types import ModuleType
+    from typing import Any, Callable
 
 MAX_NOTED = 10
 noted: list[Any] = []
@@ -50,15 +53,16 @@ CHANGES: dict[str, Callable[[ModuleType], None]] = {
 }
 
 
-class _Watcher(MetaPathFinder):
+class _Watcher:
     def find_spec(self, name: str, path: Any = None, target: Any = None) -> ModuleSpec | None:  # noqa: ANN401 - as in importlib
         spec = PathFinder.find_spec(name, path, target) if name in CHANGES else None
         if spec and spec.loader:
-            spec.loader = _Changing(spec.loader, CHANGES[name])
+            loader: Any = _Changing(spec.loader, CHANGES[name])
+            spec.loader = loader
         return spec
 
 
-class _Changing(Loader):
+class _Changing:
     """Another loader, followed by a change of the module."""
 
     def __init__(self, loader: Any, change: Callable[[ModuleType], None]) -> None:  # noqa: ANN401 - as in importlib

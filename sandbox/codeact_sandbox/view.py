@@ -6,12 +6,14 @@ a bound. Paths travel as text with `surrogateescape`.
 
 from __future__ import annotations
 
-import base64
+import binascii
 import errno
 import os
-import shutil
 import stat
-from typing import Any, Iterator
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:  # importing `typing` would take longer than the rest
+    from typing import Any, Iterator
 
 MAX_FILE = 16 * 1024 * 1024
 MAX_TOTAL = 64 * 1024 * 1024
@@ -95,7 +97,7 @@ class View:
         if state is None:
             return
         os.makedirs(parent, exist_ok=True)
-        content = base64.b64decode(state["content"])
+        content = binascii.a2b_base64(state["content"])
         if state["mode"] == "120000":
             os.symlink(content, target)
             return
@@ -227,7 +229,7 @@ def _open_quietly(path: str, flags: int) -> int:
 
 
 def _encode(content: bytes) -> str:
-    return base64.b64encode(content).decode("ascii")
+    return binascii.b2a_base64(content, newline=False).decode("ascii")
 
 
 def _remove(target: str) -> None:
@@ -270,6 +272,8 @@ def remove_folder(top: str) -> None:
 
 
 def _copy(source: str, target: str) -> None:
+    import shutil
+
     os.makedirs(os.path.dirname(target), exist_ok=True)
     if os.path.islink(source):
         os.symlink(os.readlink(source), target)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from codeact_sandbox import helpers
+from codeact_sandbox import helpers, interpreter
 
 SOURCE = '''import os
 
@@ -257,3 +257,8 @@ def test_every_helper_is_described_in_one_line() -> None:
         names = [part.replace("*", "") for part in inspect.signature(function).parameters]
         assert line.startswith(f"- {name}(")
         assert all(part in line.partition("):")[0] for part in names)
+
+
+def test_the_interpreter_knows_the_names_of_all_helpers() -> None:
+    """They are loaded when an action names one, so none may be missing."""
+    assert set(interpreter.load_helpers()) == interpreter.NAMES

@@ -3,9 +3,11 @@
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -64,7 +66,13 @@ def test_ctrl_c_while_the_program_is_loaded(tmp_path: Path) -> None:
     (tmp_path / "rich").mkdir()
     (tmp_path / "rich" / "__init__.py").write_text("import os, signal\nos.kill(os.getpid(), signal.SIGINT)\n")
     environ = {**os.environ, "PYTHONPATH": str(tmp_path)}
-    done = subprocess.run([sys.executable, "-m", "codeact", "runs"], env=environ, capture_output=True, check=False)
+    done = subprocess.run(
+        [sys.executable, "-m", "codeact", "runs"],
+        env=environ,
+        capture_output=True,
+        check=False,
+        preexec_fn=partial(signal.signal, signal.SIGINT, signal.SIG_DFL),  # which background jobs ignore
+    )
     assert (done.returncode, done.stdout, done.stderr) == (130, b"", b"")
 
 

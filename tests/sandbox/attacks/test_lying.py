@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from workspaces import BROKEN, MENDED, TESTS, make_workspace
 
+from codeact.counterproof import ROUNDS, count_rounds
 from codeact.settings import load_settings
 from codeact.snapshot import take_snapshot
 from codeact.trajectory import FileChange, FileState
@@ -120,3 +121,22 @@ def test_they_would_work(tmp_path: Path) -> None:
         done = subprocess.run(command, cwd=folder, capture_output=True, check=False, env={**os.environ, "CI": ""})
         deceived += [name] if done.returncode == 0 else []
     assert len(deceived) >= 6, deceived
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "rounds"),
+    [
+        ("def f(a):\n    return a - 1\n", "def f(a):\n    return a + 1\n", 1),
+        ("import os\n", "import os\n\nx = os.sep\n", 1),
+        ("x = 1\n", "import sys\nx = 1\n", ROUNDS),
+        ("x = 1\n", "x = exec\n", ROUNDS),
+        ("x = 1\n", "x = f.__code__\n", ROUNDS),
+        ("x = 1\n", "x =\n", ROUNDS),
+    ],
+)
+def test_what_could_lie_by_luck_is_asked_several_times(before: str, after: str, rounds: int) -> None:
+    """Only a change that could reach the process that reports costs more than one round."""
+    change = FileChange("calc.py", FileState(before.encode()), FileState(after.encode()))
+    assert count_rounds([change]) == rounds
+    assert count_rounds([FileChange("notes.md", None, FileState(b"x"))]) == 1
+    assert count_rounds([FileChange("x.pth", None, FileState(b"import x"))]) == ROUNDS
