@@ -23,7 +23,8 @@ export async function tellOutcome(result: RunEnded, kind: Kind, visible: boolean
 }
 
 function offerFor(result: RunEnded, kind: Kind): Offer {
-  const text = `CodeAct: ${oneLine([result.message, result.note].filter(Boolean).join(". "))}`;
+  const said = result.status === "verified" ? [result.message] : [result.message, result.note];
+  const text = `CodeAct: ${oneLine(said.filter(Boolean).join(". "))}`;
   const proposes = Boolean(result.diff || result.proposal);
   const { showInformationMessage, showWarningMessage } = vscode.window;
   const decide = { Review: "codeact.reviewRun", Accept: "codeact.acceptRun", Discard: "codeact.discardRun" };
