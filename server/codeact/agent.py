@@ -189,7 +189,7 @@ class _Loop:
             if empty > MAX_EMPTY_TURNS:
                 return self._end(Ending.EMPTY, best.answer)
             ending = Ending.OUT_OF_STEPS
-            await self._go_on_from(best, attempts)
+            await self._go_on_from(best)
         return self._end(ending)
 
     async def _think(self, sampling: Sampling) -> Completion:
@@ -210,14 +210,16 @@ class _Loop:
         return [*first, Message(last.role, f"{last.content}\n\nMind what went wrong before:\n{self.wrong}")]
 
     async def _try_answers(self, completion: Completion, sampling: Sampling) -> list[Attempt]:
-        """Try each answer that was not tried before, up to the first that passes unless there is a vote."""
+        """Try each answer that was not tried before, up to the first that passes; all of them where they vote."""
         attempts: list[Attempt] = []
+        votes = self.assignment.panel is not None
         for answer in completion.answers:
-            attempt = await self._try_answer(answer.text, afresh=sampling.afresh or len(completion.answers) > 1)
+            afresh = sampling.afresh or len(completion.answers) > 1
+            attempt = await self._try_answer(answer.text, afresh=afresh, again=votes)
             if attempt is None:
                 continue
             attempts.append(attempt)
-            if attempt.verdict.passed and self.assignment.panel is None:
+            if attempt.verdict.passed and not votes:
                 break
         return attempts
 
@@ -294,9 +296,9 @@ class _Loop:
         self.latest = attempt
         return attempt
 
-    async def _go_on_from(self, best: Attempt, attempts: Sequence[Attempt]) -> None:
+    async def _go_on_from(self, best: Attempt) -> None:
         """Continue the conversation, and the view, after the best attempt of this turn."""
-        if best is not attempts[-1]:
+        if best.steps and best is not self.latest:
             await self.assignment.restart()
             for step in best.steps:
                 await self.sandbox.execute(step.action)

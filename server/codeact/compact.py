@@ -13,8 +13,7 @@ from codeact.trajectory import Observation, Sampling, Step
 from codeact_sandbox.toolbox import TOOLS
 
 # A small model's first answer is its best; after a failure some chance keeps it from saying the same again, and four
-# answers at once cost little more than one.
-# What it writes after its code is an explanation that nobody reads.
+# answers at once cost little more than one. What it writes after its code is an explanation that nobody reads.
 FIRST = Sampling(max_tokens=700, stop=("\n```\n",))
 # No test tells whether an answer is right, but several that agree are seldom wrong in the same way.
 PANEL = replace(FIRST, samples=4, temperature=0.7, afresh=True)
