@@ -218,13 +218,19 @@ export class Editor {
 
   /** Run a command by its title, from the palette. */
   async command(title: string): Promise<void> {
-    const input = this.page.locator(".quick-input-widget input.input");
-    for (let tries = 0; tries < 5 && !(await input.isVisible()); tries += 1) {
-      await this.page.keyboard.press("F1");
-      await input.waitFor({ timeout: 1500 }).catch(() => undefined);
-    }
+    const input = await this.openInput("F1");
     await input.fill(`>${title}`);
     await this.page.locator(".quick-input-list .monaco-list-row", { hasText: title }).first().click();
+  }
+
+  /** Open the box at the top by its key, which a notification or a view that just comes may swallow. */
+  private async openInput(key: string): Promise<Locator> {
+    const input = this.page.locator(".quick-input-widget input.input");
+    for (let tries = 0; tries < 5 && !(await input.isVisible()); tries += 1) {
+      await this.page.keyboard.press(key);
+      await input.waitFor({ timeout: 1500 }).catch(() => undefined);
+    }
+    return input;
   }
 
   /** Answer the input box that a command shows. */
@@ -266,9 +272,7 @@ export class Editor {
   async openFile(path: string): Promise<void> {
     const name = path.split("/").pop() ?? path;
     const row = `.quick-input-list .monaco-list-row.focused[aria-label^="${name}"]`; // calc.py is not test_calc.py
-    await this.page.keyboard.press("Control+p");
-    const input = this.page.locator(".quick-input-widget input.input");
-    await input.waitFor();
+    const input = await this.openInput("Control+p");
     await input.fill(path);
     await this.page.locator(row).waitFor();
     await this.page.keyboard.press("Enter");
