@@ -27,31 +27,19 @@ import resource
 import signal
 import sys
 import tempfile
-import time
-from dataclasses import dataclass
 from typing import IO, Any, Callable, Iterator, Sequence
 
 from codeact_sandbox.forkserver import preload
 from codeact_sandbox.performing import Performer
 from codeact_sandbox.recording import Call, Recorder
-from codeact_sandbox.versions import OPTIONS, be_quiet, kill_group, prepare, run, see
+from codeact_sandbox.versions import OPTIONS, be_quiet, prepare, run, see, side_by_side
 
-POLL = 0.001
 PATIENCE = 5  # times its processor time that a stage may take by the clock
 CALL_SECONDS = 0.1  # of processor time that one call may take; of the code as it is, half of that
 STAGE_SECONDS = 5.0  # by the clock that the calls of one version may take
 MAX_SAID = 1 << 20  # bytes that one fork may write
 
 Stage = Callable[[int], None]  # writes JSON lines to a descriptor, and ends the process
-
-
-@dataclass
-class Running:
-    """A stage that runs: its number, the end of its time, and where it writes."""
-
-    number: int
-    deadline: float
-    file: IO[bytes]
 
 
 def main() -> None:
@@ -112,28 +100,9 @@ class Bench:
 
     def run_all(self, stages: Sequence[Stage], seconds: float) -> Iterator[tuple[int, list[dict[str, Any]]]]:
         """What the stages write, as they end, with one running for each processor."""
-        waiting = list(enumerate(stages))[::-1]
-        running: dict[int, Running] = {}
-        processors = len(os.sched_getaffinity(0))
-        try:
-            while waiting or running:
-                while waiting and len(running) < processors:
-                    number, stage = waiting.pop()
-                    child, file = self._start(stage)
-                    running[child] = Running(number, time.monotonic() + seconds, file)
-                child, _ = os.waitpid(-1, os.WNOHANG)
-                if child in running:
-                    yield _end(child, running.pop(child))
-                elif not child:
-                    time.sleep(POLL)
-                late = [child for child, stage in running.items() if time.monotonic() >= stage.deadline]
-                for child in late:
-                    kill_group(child)
-                    os.waitpid(child, 0)
-                    yield _end(child, running.pop(child))
-        finally:
-            for child in running:
-                kill_group(child)
+        begins = [functools.partial(self._start, stage) for stage in stages]
+        for number, file in side_by_side(begins, seconds):
+            yield number, _read(file)
 
     def _start(self, stage: Stage) -> tuple[int, IO[bytes]]:
         """Begin a stage in a child that has its own session: its process id, and what it writes to."""
@@ -150,17 +119,16 @@ class Bench:
         return child, file
 
 
-def _end(child: int, stage: Running) -> tuple[int, list[dict[str, Any]]]:
-    """The number of a stage that is over, and the lines that it wrote."""
-    kill_group(child)
-    with stage.file as file:
+def _read(file: IO[bytes]) -> list[dict[str, Any]]:
+    """The lines that a stage wrote."""
+    with file:
         file.seek(0)
         said = file.read(MAX_SAID)
     try:
         lines = [json.loads(line) for line in said.splitlines()]
     except ValueError:
-        return stage.number, []
-    return stage.number, [line for line in lines if isinstance(line, dict)]
+        return []
+    return [line for line in lines if isinstance(line, dict)]
 
 
 def _read_call(line: dict[str, Any]) -> Call:

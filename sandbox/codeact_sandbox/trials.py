@@ -18,13 +18,12 @@ sandbox.
 from __future__ import annotations
 
 import contextlib
+import functools
 import json
 import os
 import resource
 import signal
 import sys
-import time
-from dataclasses import dataclass
 from typing import Any, Iterator
 
 import pytest
@@ -32,20 +31,10 @@ import pytest
 from codeact_sandbox.forkserver import preload
 from codeact_sandbox.places import whole_id
 from codeact_sandbox.pytest_plugin import settle
-from codeact_sandbox.versions import OPTIONS, be_quiet, kill_group, prepare, run, see
+from codeact_sandbox.versions import OPTIONS, be_quiet, prepare, run, see, side_by_side
 
-POLL = 0.001
 PATIENCE = 5  # times its processor time that a trial may take by the clock
 MAX_VERDICT = 1 << 16
-
-
-@dataclass
-class Running:
-    """A trial that runs: its number, the end of its time, and where its verdict comes from."""
-
-    number: int
-    deadline: float
-    source: int
 
 
 class Judge:
@@ -124,29 +113,10 @@ def main() -> None:
 
 def _run_all(wanted: dict[str, Any]) -> Iterator[tuple[int, dict[str, Any]]]:
     """The trials' verdicts as they come, with one trial running for each processor."""
-    waiting = list(enumerate(wanted["trials"]))[::-1]
-    running: dict[int, Running] = {}
-    processors = len(os.sched_getaffinity(0))
     config = prepare(_arguments(wanted))
-    try:
-        while waiting or running:
-            while waiting and len(running) < processors:
-                number, trial = waiting.pop()
-                child, source = _start(trial, wanted, config)
-                running[child] = Running(number, time.monotonic() + PATIENCE * wanted["seconds"], source)
-            child, _ = os.waitpid(-1, os.WNOHANG)
-            if child in running:
-                yield _end(child, running.pop(child))
-            elif not child:
-                time.sleep(POLL)
-            late = [child for child, trial in running.items() if time.monotonic() >= trial.deadline]
-            for child in late:
-                kill_group(child)
-                os.waitpid(child, 0)
-                yield _end(child, running.pop(child))
-    finally:
-        for child in running:
-            kill_group(child)
+    begins = [functools.partial(_start, trial, wanted, config) for trial in wanted["trials"]]
+    for number, source in side_by_side(begins, PATIENCE * wanted["seconds"]):
+        yield number, _read(source)
 
 
 def _arguments(wanted: dict[str, Any]) -> list[str]:
@@ -172,19 +142,18 @@ def _start(trial: dict[str, Any], wanted: dict[str, Any], config: Any) -> tuple[
     return child, source
 
 
-def _end(child: int, trial: Running) -> tuple[int, dict[str, Any]]:
+def _read(source: int) -> dict[str, Any]:
     """The verdict of a trial that is over; one that has none, such as a trial that took too long, broke everything."""
-    kill_group(child)
-    os.set_blocking(trial.source, False)
+    os.set_blocking(source, False)
     said = b""
     with contextlib.suppress(BlockingIOError):
-        said = os.read(trial.source, MAX_VERDICT)
-    os.close(trial.source)
+        said = os.read(source, MAX_VERDICT)
+    os.close(source)
     try:
         verdict = json.loads(said)
-        return trial.number, {"mended": list(map(int, verdict["mended"])), "broken": bool(verdict["broken"])}
+        return {"mended": list(map(int, verdict["mended"])), "broken": bool(verdict["broken"])}
     except (ValueError, TypeError, KeyError):
-        return trial.number, {"mended": [], "broken": True}
+        return {"mended": [], "broken": True}
 
 
 def _say_nothing(*_: Any, **__: Any) -> str:  # noqa: ANN401 - in place of a method of pytest's

@@ -11,12 +11,16 @@ import importlib.machinery
 import os
 import signal
 import sys
-from typing import Any, Sequence
+import time
+from typing import Any, Callable, Iterator, Sequence, TypeVar
 
 import pytest
 
 from codeact_sandbox.places import Places
 
+POLL = 0.001
+Source = TypeVar("Source")
+Begin = Callable[[], tuple[int, Source]]  # forks a session of its own: its process id, and where its words come from
 OPTIONS = ["-q", "-s", "-p", "no:cacheprovider", "--no-header", "--tb=no", "--assert=plain"]
 
 
@@ -82,7 +86,39 @@ def be_quiet() -> None:
         os.dup2(sink, descriptor)
 
 
-def kill_group(child: int) -> None:
+def side_by_side(begins: Sequence[Begin[Source]], seconds: float) -> Iterator[tuple[int, Source]]:
+    """The places of forks and their sources, each when it has ended, with one fork running for each processor.
+
+    One that takes longer than so many seconds by the clock is ended, and so are all when nobody asks for more.
+    """
+    waiting = list(enumerate(begins))[::-1]
+    running: dict[int, tuple[int, float, Source]] = {}
+    processors = len(os.sched_getaffinity(0))
+    try:
+        while waiting or running:
+            while waiting and len(running) < processors:
+                number, begin = waiting.pop()
+                child, source = begin()
+                running[child] = number, time.monotonic() + seconds, source
+            ended, _ = os.waitpid(-1, os.WNOHANG)
+            now = time.monotonic()
+            late = [child for child, (_, deadline, _) in running.items() if child != ended and now >= deadline]
+            for child in late:
+                _kill_group(child)
+                os.waitpid(child, 0)
+            for child in (ended, *late):
+                if child in running:
+                    number, _, source = running.pop(child)
+                    _kill_group(child)  # and what it has left
+                    yield number, source
+            if not ended and not late:
+                time.sleep(POLL)
+    finally:
+        for child in running:
+            _kill_group(child)
+
+
+def _kill_group(child: int) -> None:
     """End a fork that has its own session, and all that it has started."""
     with contextlib.suppress(ProcessLookupError):
         os.killpg(child, signal.SIGKILL)
