@@ -252,11 +252,15 @@ export class Editor {
   /** Choose from the context menu of a row, a line, or whatever else. */
   async menu(on: Locator, ...titles: string[]): Promise<void> {
     await on.click({ button: "right" });
-    for (const title of titles) {
-      const item = this.page.locator(".monaco-menu .action-item", { hasText: title }).last();
-      await item.hover();
-      await item.click();
-    }
+    const menu = this.page.locator(".monaco-menu");
+    for (const title of titles.slice(0, -1)) await menu.locator(".action-item", { hasText: title }).last().click();
+    const item = menu.locator(".action-item", { hasText: titles.at(-1) }).last();
+    await item.waitFor();
+    await until(async () => {
+      await item.click({ timeout: 1500 }); // a menu that has just opened takes no click
+      await item.waitFor({ state: "hidden", timeout: 1500 });
+      return true;
+    });
   }
 
   /** Choose a row of the list that a command shows. */
