@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
+from codeact.sandboxes.library import worker_package
 from codeact.settings import Limits
 from codeact.trajectory import Action, FileState, Observation, Rejected
 
@@ -23,6 +24,7 @@ class Interpreter:
             the workspace.
         sources: folders of the workspace to look for modules in, since they hold a project that is not installed.
         additions: those of the folders that hold more packages, beside its own.
+        library: host folder with the Worker's package, compiled for this Python where that was possible.
     """
 
     executable: Path
@@ -30,6 +32,7 @@ class Interpreter:
     folders: tuple[Path, ...]
     sources: tuple[Path, ...] = ()
     additions: tuple[Path, ...] = ()
+    library: Path = field(default_factory=worker_package)
 
 
 def sandbox_user() -> tuple[int, int]:

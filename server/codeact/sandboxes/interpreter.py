@@ -12,6 +12,7 @@ from typing import Any
 
 from codeact.errors import SandboxUnavailable, SettingsError
 from codeact.sandboxes.base import Interpreter
+from codeact.sandboxes.library import compiled_for
 from codeact.settings import Settings
 
 ENVIRONMENTS = (".venv", "venv", "env")
@@ -43,7 +44,7 @@ def find_interpreter(settings: Settings) -> Interpreter:
         raise SandboxUnavailable(
             "No Python was found for the workspace. Make a .venv in it, or name one: --python PATH"
         )
-    return _interpreter(*others[0], settings.workspace)
+    return _interpreter(*others[0], settings)
 
 
 def find_own(settings: Settings) -> Interpreter | None:
@@ -56,7 +57,7 @@ def find_own(settings: Settings) -> Interpreter | None:
         return describe_interpreter(Path(settings.sandbox.python).expanduser().absolute(), settings)
     for executable in _own(settings.workspace):
         if facts := _ask(executable, settings.cache):
-            return _interpreter(executable, facts, settings.workspace)
+            return _interpreter(executable, facts, settings)
     return None
 
 
@@ -69,7 +70,7 @@ def describe_interpreter(executable: Path, settings: Settings) -> Interpreter:
     facts = _ask(executable, settings.cache)
     if facts is None:
         raise SettingsError(f"The interpreter {executable} does not run. Name another one: --python PATH")
-    return _interpreter(executable, facts, settings.workspace)
+    return _interpreter(executable, facts, settings)
 
 
 def _own(workspace: Path) -> Iterator[Path]:
@@ -130,7 +131,8 @@ def _stamp(executable: Path, facts: Mapping[str, Any]) -> list[list[object]]:
     return [[str(place), place.stat().st_mtime_ns if place.exists() else 0] for place in places]
 
 
-def _interpreter(executable: Path, facts: dict[str, Any], workspace: Path) -> Interpreter:
+def _interpreter(executable: Path, facts: dict[str, Any], settings: Settings) -> Interpreter:
+    workspace = settings.workspace
     real = _without_shim(executable, facts)
     folders = _folders(real, facts, workspace)
     home = Path.home()
@@ -140,7 +142,13 @@ def _interpreter(executable: Path, facts: dict[str, Any], workspace: Path) -> In
             "Make a .venv in the workspace, or name another one: --python PATH"
         )
     version = (facts["version"][0], facts["version"][1])
-    return Interpreter(executable=real, version=version, folders=folders, sources=_sources(facts, workspace))
+    return Interpreter(
+        executable=real,
+        version=version,
+        folders=folders,
+        sources=_sources(facts, workspace),
+        library=compiled_for(real, settings.cache),
+    )
 
 
 def _sources(facts: dict[str, Any], workspace: Path) -> tuple[Path, ...]:

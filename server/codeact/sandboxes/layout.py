@@ -9,9 +9,9 @@ from functools import cache
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-import codeact_sandbox
 from codeact.errors import SandboxUnavailable
 from codeact.sandboxes.base import Interpreter, SandboxSpec, sandbox_user
+from codeact.sandboxes.library import worker_package
 from codeact_sandbox.view import remove_folder
 
 LIB = "/run/codeact/lib"
@@ -46,11 +46,6 @@ def check_workspace(workspace: Path) -> None:
         )
 
 
-def library() -> Path:
-    """The host's folder that holds the package `codeact_sandbox`."""
-    return Path(codeact_sandbox.__file__).parent
-
-
 def read_only(spec: SandboxSpec) -> Iterator[tuple[Path, str]]:
     """Host paths to show read-only, and where."""
     if not spec.image:
@@ -58,7 +53,7 @@ def read_only(spec: SandboxSpec) -> Iterator[tuple[Path, str]]:
     for folder in spec.interpreter.folders if spec.interpreter else ():
         if not _is_inside(folder, spec.workspace):
             yield folder, str(folder)
-    yield library(), f"{LIB}/codeact_sandbox"
+    yield spec.interpreter.library if spec.interpreter else worker_package(), f"{LIB}/codeact_sandbox"
     yield spec.snapshot, SNAPSHOT
 
 

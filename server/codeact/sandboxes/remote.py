@@ -18,6 +18,7 @@ from codeact.errors import SandboxUnavailable
 from codeact.processes import process_identity
 from codeact.sandboxes import base_image, freight, layout
 from codeact.sandboxes.base import SandboxSpec, sandbox_user
+from codeact.sandboxes.library import worker_package
 from codeact.sandboxes.sharing import LABEL, OWNER
 
 STORE = "codeact.store"
@@ -77,7 +78,7 @@ def _send(client: APIClient, carrier: str, known: dict[str, str], spec: SandboxS
         with archive:
             for folder in ("layers/upper", "layers/work"):
                 freight.add_folder(archive, folder, user)
-            sources = {"library": layout.library(), "snapshot": spec.snapshot}
+            sources = {"library": worker_package(), "snapshot": spec.snapshot}
             trees = (freight.read_tree(kind, folder) for kind, folder in sources.items())
             names = [freight.pack(client, carrier, known, tree, user, archive) for tree in trees]
         content.seek(0)
