@@ -39,9 +39,8 @@ set -e
 base=$1; size=$2; scratch=$3; owner=$4; overlay=$5; groups=$6; shift 6
 for group in $groups; do echo $$ > "$group/cgroup.procs"; done
 mount -t tmpfs -o "$size" tmpfs "$base"
-mkdir "$base/upper" "$base/work" "$base/view" "$base/tmp" "$base/shm"
+install -d -o "${owner%:*}" -g "${owner#*:}" "$base/upper" "$base/work" "$base/view" "$base/tmp" "$base/shm"
 for folder in tmp shm; do mount -t tmpfs -o "$scratch" tmpfs "$base/$folder"; done
-chown "$owner" "$base/upper"
 mount -t overlay overlay -o "$overlay" "$base/view"
 exec "$@"
 """
