@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Runs pytest with coverage, and without arguments the extension's unit tests too. What tests need beyond Python is set up
 # where that is possible; where it is not, those tests skip and say why. Ends with pytest's own closing line.
-# With CODEACT_E2E=1 the scenarios in a real VS Code are among them, and come last.
+# The scenarios in a real VS Code are among them, and come last.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 . scripts/common.sh

@@ -1,6 +1,5 @@
-"""The scenarios in a real VS Code, as one of `make test`'s tests where CODEACT_E2E is set. Alone: `make e2e`."""
+"""The scenarios in a real VS Code, as one of `make test`'s tests. Alone: `make e2e`."""
 
-import os
 import subprocess
 from pathlib import Path
 
@@ -11,9 +10,6 @@ UNAVAILABLE = 3
 
 
 @pytest.mark.last
-@pytest.mark.skipif(
-    "CODEACT_E2E" not in os.environ, reason="`make e2e` runs the scenarios in VS Code, and CODEACT_E2E=1 make test"
-)
 def test_the_extension_in_a_real_vs_code() -> None:
     """All scenarios pass; pictures, and traces of what failed, are in tests/e2e/output."""
     program = [str(TOP / "scripts" / "e2e.sh")]
