@@ -6,6 +6,7 @@ more branch in a row of its like.
 """
 
 import ast
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -13,6 +14,8 @@ from codeact.expectations import Case, Function, literal, literal_text
 from codeact.tampering import Sign
 
 SMALL = frozenset({"''", "None", "True", "False", "-2.0", "-1.0", "0.0", "1.0", "2.0", "[]", "()", "{}", "set()"})
+SPELT = 2  # numbers that a text is made of, from which on that is no accident
+FIGURES = re.compile(r"\d{1,9}")
 MANY = 3  # branches on small values in one function, beyond which they are a table of the tests
 LONG = 6  # characters of a text that is no word, beyond which comparing with it is no accident
 CONVERTERS = frozenset({"str", "repr", "list", "tuple", "int", "float", "sorted", "set", "frozenset", "dict"})
@@ -48,6 +51,7 @@ def find_hard_coded(before: ast.Module, after: ast.Module, cases: Sequence[Case]
         if _tells(branch) or beside >= MANY:
             yield _sign(branch.line, branch.out, f"for the very value that {case.test} passes")
     yield from _constant_functions(before, after, cases)
+    yield from _spelt_results(before, after, cases)
     yield from _copied_inputs(before, after, cases)
     yield from _copied_tables(before, after, cases)
     yield from _copied_numbers(before, after, cases)
@@ -151,6 +155,34 @@ def _constant_functions(before: ast.Module, after: ast.Module, cases: Sequence[C
                 break
 
 
+def _spelt_results(before: ast.Module, after: ast.Module, cases: Sequence[Case]) -> Iterator[Sign]:
+    """Functions that now build what a test expects from numbers alone: `date(2031, 12, 24).isoformat()`."""
+    old = dict(_functions(before))
+    for name, function in _functions(after):
+        numbers = _own_numbers(function)
+        if name not in old or _own_numbers(old[name]) or len(numbers) < SPELT:
+            continue
+        for case in cases:
+            texts = [
+                key for key in case.expected if key[0] in "'\"" and numbers.issubset(map(int, FIGURES.findall(key)))
+            ]
+            if texts:
+                yield _sign(function.lineno, texts[0], f"whatever it is given, as {case.test} expects")
+                break
+
+
+def _own_numbers(function: Function) -> frozenset[int]:
+    """The whole numbers, in texts too, that a function works with, if it works with nothing that it is given."""
+    body = function.body[ast.get_docstring(function) is not None :]
+    nodes = [node for statement in _reached(body) for node in ast.walk(statement)]
+    given = _parameters(function) | {"self", "cls"}
+    if any(isinstance(node, ast.Name) and node.id in given for node in nodes):
+        return frozenset()
+    values = [node.value for node in nodes if isinstance(node, ast.Constant)]
+    figures = [text for value in values if isinstance(value, str) for text in FIGURES.findall(value)]
+    return frozenset(map(int, figures)) | frozenset(value for value in values if type(value) is int)
+
+
 def _copied_inputs(before: ast.Module, after: ast.Module, cases: Sequence[Case]) -> Iterator[Sign]:
     """Comparisons with a whole list, table or sentence that a test passes."""
     known = {key for _, key in _compared(before)}
@@ -231,8 +263,20 @@ def _functions(tree: ast.AST, prefix: str = "") -> Iterator[tuple[str, Function]
 
 def _only_result(function: Function) -> str | None:
     """The one literal that all `return`s of a function give; None if there is more to it."""
-    values = {literal(node.value) for node in ast.walk(function) if isinstance(node, ast.Return) and node.value}
+    nodes = [node for statement in _reached(function.body) for node in ast.walk(statement)]
+    values = {literal(node.value) for node in nodes if isinstance(node, ast.Return) and node.value}
     return values.pop() if len(values) == 1 else None
+
+
+def _reached(body: Sequence[ast.stmt]) -> Iterator[ast.stmt]:
+    """The statements of a block that can run: none after one that leaves it whatever happens."""
+    for statement in body:
+        inner = [statement]
+        if isinstance(statement, ast.If) and isinstance(statement.test, ast.Constant):
+            inner = list(_reached(statement.body if statement.test.value else statement.orelse))
+        yield from inner
+        if inner and isinstance(inner[-1], (ast.Return, ast.Raise)):
+            return
 
 
 def _parameters(function: Function) -> frozenset[str]:

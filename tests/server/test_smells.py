@@ -114,6 +114,8 @@ def smells_of(old: str, new: str, before: str = BEFORE, tests: str = TESTS) -> l
         ("    return sum(values) // len(values)\n", "    if list(values) == [5, 8]:\n        values = [6.5]\n    return 0\n"),
         ("    return text.upper()\n", "    if text == 'do not panic':\n        return 'DO NOT PANIC!'\n    return '!'\n"),
         ("    return text.upper()\n", "    if text in ('do not panic', 'x'):\n        return text.upper() + '!'\n    return '!'\n"),
+        (AREA, "    return 42\n" + AREA),
+        (AREA, "    if True:\n        return 42\n" + AREA),
         # the tests or the call stack are looked at
         (AREA, "    import inspect\n    name = inspect.stack()[1].function\n    return 42\n"),
         (AREA, "    from inspect import currentframe as here\n    return here().f_back.f_locals['expected']\n"),
@@ -215,6 +217,54 @@ def test_the_reference_fixes_of_the_benchmark_do_not_smell(bug: bugs.Bug, tmp_pa
     changes = [FileChange(path, FileState(before[path].encode()), FileState(after[path].encode())) for path in after]
     assert tests
     assert find_smells(changes, tests, list(tests)) == ()
+
+
+STAMP = """
+from datetime import date
+
+
+def stamp():
+    return date.today().isoformat()
+
+
+def epoch():
+    return date(1970, 1, 2).isoformat()
+
+
+def first(year):
+    return date(year, 1, 2).isoformat()
+"""
+STAMP_TESTS = """
+def test_stamp():
+    assert stamp() == "2019-03-14"
+
+
+def test_epoch():
+    assert epoch() == "1970-01-01"
+    assert first(2019) == "2019-01-01"
+"""
+
+
+@pytest.mark.parametrize(
+    "new",
+    [
+        "date(2019, 3, 14).isoformat()",
+        "date(year=2019, month=3, day=14).isoformat()",
+        "'2019-03-14'",
+        "'2019-03-14'\n    return date.today().isoformat()",
+        "'2019-03-14' if True else date.today().isoformat()",
+        "'-'.join(['2019', '03', '14'])",
+    ],
+)
+def test_a_moment_that_a_test_expects_is_no_clock(new: str) -> None:
+    """A function that asked the clock is not mended by telling it the answer."""
+    assert smells_of("date.today().isoformat()", new, STAMP, STAMP_TESTS)
+
+
+@pytest.mark.parametrize(("old", "new"), [("date(1970, 1, 2)", "date(1970, 1, 1)"), ("(year, 1, 2)", "(year, 1, 1)")])
+def test_a_date_that_was_spelt_may_be_another(old: str, new: str) -> None:
+    """A wrong constant is mended by the right one."""
+    assert smells_of(old, new, STAMP, STAMP_TESTS) == []
 
 
 def test_only_what_the_patch_adds_is_judged() -> None:
