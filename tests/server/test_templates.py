@@ -30,6 +30,9 @@ MISTAKES = [
     ("def f(m):\n    count = 0\n    for c in m:\n        count = int(c)\n    return count\n", "count * 10 + int(c)"),
     ("def f(rows):\n    return max(rows[0] - 1, 0)\n", "max(rows) - 1"),
     ("def f(d, i, j):\n    return d[i - 1, j]\n", "d[i - 1, j - 1]"),
+    ("def f(a, n):\n    return f'{a:<{n}} {a:*>8}'\n", "f'{a:<{n}} {a:*^8}'"),
+    ("def f(a, n):\n    return f'{a:<{n}} {a:*>8}'\n", "f'{a:>{n}} {a:*>8}'"),
+    ("def f(a):\n    return 'about {:.1f}'.format(a)\n", "{:.2f}"),
 ]
 MISSING = [
     ("def f(a, seen):\n    seen.append(a)\n    go(seen)\n", "go(seen)\n    seen.pop()"),

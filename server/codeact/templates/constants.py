@@ -1,6 +1,7 @@
 """Templates for constants and subscripts: one off, of the wrong sign, another word, another part of a sequence."""
 
 import ast
+import re
 from collections.abc import Iterator
 from itertools import islice
 
@@ -10,6 +11,8 @@ from codeact.templates.scope import Scope, expressions_of
 LARGE = 10  # from which an integer may be wrong by a digit
 MAX_LETTERS = 6  # of a word in which two letters may have changed places
 QUANTIFIERS = "+*?"
+ALIGNED = re.compile(r":[^{}]?([<>^])(?=[\d{])")  # in a format specification
+PRECISE = re.compile(r":[^{}]*\.(\d)(?=[fFeEgG%])")
 
 
 class Constants:
@@ -29,6 +32,8 @@ class Constants:
             match node:
                 case ast.Constant():
                     yield from self._constant(node)
+                case ast.JoinedStr():
+                    yield from self._format(node)
                 case ast.Subscript():
                     yield from self._subscript(node)
 
@@ -46,6 +51,7 @@ class Constants:
                 yield from self._word(node, value)
             if any(mark in value for mark in ("\\", "[", "(")):
                 yield from self._pattern(node)
+            yield from self._format(node)
 
     def _word(self, node: ast.Constant, value: str) -> Iterator[Edit]:
         """Another word that the file or the test uses; letters that have changed places; other case."""
@@ -69,6 +75,17 @@ class Constants:
             elif letter in "])}" or (letter in "dwsDWS" and text[index - 1] == "\\"):
                 for other in QUANTIFIERS:
                     yield self.text.replace(node, text[: index + 1] + other + text[index + 1 :], 2)
+
+    def _format(self, node: ast.Constant | ast.JoinedStr) -> Iterator[Edit]:
+        """Format specifications: aligned to another side, with a digit more or less after the point."""
+        text = self.text.of(node)
+        for found in ALIGNED.finditer(text):
+            for side in "<>^".replace(found[1], ""):
+                yield self.text.replace(node, text[: found.start(1)] + side + text[found.end(1) :], 2)
+        for found in PRECISE.finditer(text):
+            for digits in (int(found[1]) + 1, int(found[1]) - 1):
+                if digits >= 0:
+                    yield self.text.replace(node, f"{text[: found.start(1)]}{digits}{text[found.end(1) :]}", 2)
 
     def _subscript(self, node: ast.Subscript) -> Iterator[Edit]:
         index = node.slice
