@@ -48,7 +48,7 @@ def _fingerprint() -> str:
 
 def _compile(executable: Path, package: Path) -> None:
     package.parent.mkdir(parents=True, exist_ok=True)
-    with TemporaryDirectory(dir=package.parent) as place:
+    with TemporaryDirectory(prefix=f"{package.name}-", dir=package.parent) as place:
         copy = shutil.copytree(
             worker_package(), Path(place) / package.name, ignore=shutil.ignore_patterns("__pycache__")
         )
