@@ -169,7 +169,7 @@ def read_result(output: str, code: int, errors: str) -> tuple[dict[str, Any], st
     except ValueError:
         return {}, "a line of --json is no JSON"
     last: dict[str, Any] = events[-1] if events else {}
-    if last.get("event") != "result" or code not in (0, 1):
+    if last.get("event") != "result" or code not in (0, 1, 2):
         return {}, f"exit code {code}: {''.join(errors.splitlines()[-1:])[:300]}"
     steps = [event["step"]["observation"] for event in events if event["event"] == "step"]
     last["printed"] = [seen[key] for seen in steps for key in ("stdout", "value") if seen[key]]

@@ -120,6 +120,8 @@ def test_a_run_that_never_ends_is_ended(tmp_path: Path, monkeypatch: pytest.Monk
     [
         ('{"event": "result", "status": "verified"}\n', 0, False),
         ('{"event": "started"}\n{"event": "result", "status": "failed"}\n', 1, False),
+        ('{"event": "result", "status": "failed"}\n', 2, False),
+        ('{"event": "result", "status": "verified"}\n', 2, True),
         ('{"event": "result", "status": "failed"}\n', 0, True),
         ('{"event": "started"}\n', 0, True),
         ("Traceback\n", 1, True),
