@@ -87,6 +87,16 @@ class Forks:
                 self.starts = MAX_STARTS  # it would say the same again
         return self.ready
 
+    def processes(self) -> set[int]:
+        """It, and those that it has begun and keeps: they have run nothing of the project."""
+        found = {self.pid}
+        try:
+            with open(f"/proc/{self.pid}/task/{self.pid}/children", "rb") as children:
+                found.update(map(int, children.read().split()))
+        except (OSError, ValueError):
+            pass
+        return found
+
     def close(self) -> None:
         """Let it go; it ends with the line."""
         if self.line:

@@ -36,13 +36,18 @@ SETTLED: dict[str, Any] = {
     "maxfail": 0, "stepwise": False, "stepwise_skip": False, "lf": False, "failedfirst": False, "newfirst": False,
     "continue_on_collection_errors": True, "collectonly": False, "usepdb": False, "trace": False,
     "numprocesses": 0, "dist": "no", "tx": [], "looponfail": False, "distload": False,
-    "no_cov": True, "xmlpath": None, "htmlpath": None,
+    "no_cov": True, "no_header": True, "xmlpath": None, "htmlpath": None,
 }  # fmt: skip
+
+
+def before_all() -> None:
+    """Nothing. A template (`templates`) waits here, with all that comes before done once for many runs."""
 
 
 @pytest.hookimpl(hookwrapper=True, tryfirst=True)
 def pytest_load_initial_conftests(early_config: pytest.Config) -> Iterator[None]:
     """The first hook there is: begin to report, if there is somebody to report to."""
+    before_all()
     number = os.environ.pop("CODEACT_REPORT_FD", "")
     if not number:
         yield

@@ -68,16 +68,19 @@ def missed() -> list[str]:
     return [quote(path) for path in _missed if os.path.isabs(path)]
 
 
-def prepare(words: list[str]) -> None:
-    """In the fork server: rewrite these files ahead."""
+def prepare(words: list[str]) -> bool:
+    """In the fork server: rewrite these files ahead. Tells whether there was anything new."""
+    new = False
     with contextlib.suppress(Exception):
         from _pytest.assertion import rewrite
 
         ordinary: Any = rewrite._rewrite_test  # noqa: SLF001
         for path in map(Path, map(unquote, words)):
             with contextlib.suppress(OSError, SyntaxError, ValueError):
-                if path.stat().st_size <= MAX_SIZE:
-                    content = path.read_bytes()
+                content = path.read_bytes() if path.stat().st_size <= MAX_SIZE else b""
+                if content and (str(path), content) not in _kept:
                     _kept[str(path), content] = ordinary(path, None)
+                    new = True
         while len(_kept) > MAX_FILES:
             del _kept[next(iter(_kept))]
+    return new

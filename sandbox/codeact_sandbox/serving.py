@@ -328,7 +328,7 @@ class Worker:
         """Kill every process of the sandbox but the fork server, and wait until all are gone."""
         self.child, self.program = None, 0
         for _ in range(GENTLE_ROUNDS):
-            others = _others() - {self.forks.pid}
+            others = _others() - self.forks.processes()
             if not others:
                 return
             _kill(others)
