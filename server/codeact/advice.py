@@ -16,6 +16,10 @@ ADVICE = {
     r"(not enough|too many) values to unpack": (
         "Not every line has that many parts. Skip those that have not, or use line.partition(separator)."
     ),
+    r"expected str, bytes or os.PathLike object, not (TextIOWrapper|Connection)": (
+        "The functions of kit take paths, and open the file themselves."
+    ),
+    r"^KeyError: .no row has": "First give each row these keys: rows = [{**row, 'KEY': ...} for row in rows].",
     r"^IndexError": "Not every line has that many parts: skip those with too few.",
     r"unable to open database file|Cannot save file into a non-existent directory": (
         "A folder must be made before a file is written into it: os.makedirs(folder, exist_ok=True)."

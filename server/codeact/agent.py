@@ -27,7 +27,8 @@ from codeact.trajectory import Action, Artifact, Completion, Message, Observatio
 MAX_EMPTY_TURNS = 2
 NOTHING = Usage()
 MAX_PICTURES = 3
-QUORUM = 2  # answers that work, below which more are asked for where they vote
+LEAD = 2  # votes that one answer has to be ahead by, where they vote, or else more are asked for
+MAX_PANELS = 2
 
 
 class Ending(StrEnum):
@@ -228,7 +229,9 @@ class _Loop:
         attempts, sampling = list(ended), self.assignment.panel
         if sampling is None or not attempts[0].steps:
             return attempts[0]
-        if len(attempts) < QUORUM and not self.budget.is_spent(self.spent + self.usage):
+        for _ in range(MAX_PANELS):
+            if _is_clear(attempts) or self.budget.is_spent(self.spent + self.usage):
+                break
             self.wrong = ""  # nobody on the panel knows what the others said
             with suppress(ModelError):  # one answer is better than none
                 for answer in (await self._think(sampling)).answers:
@@ -316,6 +319,12 @@ def _pictures(steps: Sequence[Step]) -> tuple[Artifact, ...]:
     """The last pictures that steps have shown."""
     shown = [made for step in steps for made in step.observation.artifacts if made.media_type == "image/png"]
     return tuple(shown[-MAX_PICTURES:])
+
+
+def _is_clear(attempts: Sequence[Attempt]) -> bool:
+    """Whether more attempts amount to one thing than to any other, by enough."""
+    (_, most), *others = Counter(attempt.essence for attempt in attempts).most_common(2)
+    return most >= LEAD + sum(count for _, count in others)
 
 
 def _common_length(before: Sequence[Message], after: Sequence[Message]) -> int:

@@ -39,7 +39,7 @@ def describe_table(path: str, text: str, *, plain: bool = False) -> str:
     options += f", parse_dates={dates}" if dates else ""
     how = f"pandas.read_csv({path!r}{options})"
     if plain:
-        how = f"csv.DictReader(open({path!r}){f', delimiter={separator!r}' if separator != ',' else ''})"
+        how = f"read_rows({path!r})"
     described = [f"  {name}: {_describe(column)}" for name, column in zip(header, columns, strict=True)][:MAX_COLUMNS]
     head = "\n".join(line[:160] for line in lines[: SHOWN_ROWS + 1])
     return f"{path} ({len(lines) - 1} rows; read it with {how}) begins:\n{head}\nIts columns:\n" + "\n".join(described)
@@ -72,9 +72,12 @@ def describe_records(path: str, text: str, *, plain: bool = False) -> str:
     )
     rows = [_flatten(record) for record in records[:MAX_ROWS]]
     names = list(dict.fromkeys(name for row in rows for name in row))[:MAX_COLUMNS]
-    described = [f"  {name}: {_describe([_cell(row.get(name)) for row in rows])}" for name in names]
+    described = [
+        f"  {_shown(name, plain=plain)}: {_describe([_cell(row.get(name)) for row in rows])}" for name in names
+    ]
     head = "\n".join(json.dumps(record)[:160] for record in records[:SHOWN_ROWS])
-    told = f"{path} ({len(records)} records; read it with {listed if plain else how})"
+    how = f"read_rows({path!r})" if plain else how
+    told = f"{path} ({len(records)} records; read it with {how})"
     return f"{told} begins:\n{head}\nIts columns:\n" + "\n".join(described)
 
 
@@ -85,6 +88,11 @@ def _flatten(record: Mapping[str, object]) -> dict[str, object]:
         inner = _flatten(value) if isinstance(value, dict) else None
         flat.update({name: value} if inner is None else {f"{name}.{key}": one for key, one in inner.items()})
     return flat
+
+
+def _shown(name: str, *, plain: bool) -> str:
+    """A column as the code names it."""
+    return "row" + "".join(f"[{part!r}]" for part in name.split(".")) if plain and "." in name else name
 
 
 def _cell(value: object) -> str:

@@ -2,7 +2,7 @@
 
 import ast
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from codeact.advice import advise
 from codeact.findings import hidden_bars
@@ -12,18 +12,36 @@ from codeact.observations import printed
 from codeact.trajectory import Observation, Sampling, Step
 from codeact_sandbox.toolbox import TOOLS
 
-# A small model's first answer is its best; after a failure some chance keeps it from saying the same again, and four
+# A small model's first answer is its best; after a failure some chance keeps it from saying the same again, and six
 # answers at once cost little more than one. What it writes after its code is an explanation that nobody reads.
-FIRST = Sampling(max_tokens=700, stop=("\n```\n",))
+FIRST = Sampling(max_tokens=500, stop=("\n```\n", "\nif __name__"))
 # No test tells whether an answer is right, but several that agree are seldom wrong in the same way.
-PANEL = replace(FIRST, samples=4, temperature=0.7, afresh=True)
-SMALL_SCHEDULE = (FIRST, *(PANEL,) * 4)
+PANEL = replace(FIRST, samples=6, temperature=0.6, afresh=True)
+TURNS = 5
+FENCE = "```python\n"
 MAX_ANSWER = 4000  # characters of what code printed
 
 
-def schedule_for(model: Model) -> Sequence[Sampling]:
-    """How to ask on each turn: a small model for several answers at a time, once the first has not worked."""
-    return SMALL_SCHEDULE if is_small(model) else model.schedule
+@dataclass(frozen=True)
+class Asking:
+    """How a small model is asked.
+
+    Attributes:
+        schedule: on each turn: for several answers at a time, once the first has not worked.
+        panel: for further answers, so that the most frequent can be chosen; None if the first one counts.
+    """
+
+    schedule: Sequence[Sampling]
+    panel: Sampling | None = None
+
+
+def ask_for_code(model: Model, opening: str = FENCE) -> Asking:
+    """How to ask a model for code that begins like this, if it is one that goes on from there: the embedded one."""
+    if not is_small(model):
+        return Asking(model.schedule)
+    begun = opening if model.name.startswith("local:") else ""
+    panel = replace(PANEL, opening=begun)
+    return Asking((replace(FIRST, opening=begun), *(panel,) * (TURNS - 1)), panel)
 
 
 def keep_helpers(code: str) -> str:

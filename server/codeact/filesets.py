@@ -1,6 +1,7 @@
 """The files that an instruction means by folder and kind, as an expression: small models get such walks wrong."""
 
 import re
+import textwrap
 from collections.abc import Sequence
 from pathlib import PurePosixPath
 
@@ -24,6 +25,7 @@ KINDS = {
 }
 SUFFIX = re.compile(r"(?<![\w/-])\*?(\.[a-z0-9]{1,8})\b")
 FOLDER = re.compile(r"(?<![\w./-])((?:[\w-]+/)+|[\w-]+(?=/))")
+ASKED = re.compile(r"^\W*(?:please\s+)?(?:write\s+)?(?:an?\s+)?(?:\w+\s+)?script\s+(?:that|which|to)\s+", re.IGNORECASE)
 WORD = re.compile(r"[a-z]+")
 
 
@@ -56,3 +58,15 @@ def _named_folder(paths: Sequence[str], instruction: str) -> str:
     named = {found.rstrip("/") for found in FOLDER.findall(instruction)} & folders
     outer = {one for one in named if not any(one.startswith(f"{other}/") for other in named)}
     return outer.pop() if len(outer) == 1 else ""
+
+
+def bare(instruction: str) -> str:
+    """What a script is to do, without the words that ask for one."""
+    return ASKED.sub("", instruction.strip())
+
+
+def spell_out(instruction: str) -> str:
+    """What is to be done as comments in a function, sentence by sentence: a small model looks at what is near."""
+    sentences = re.split(r"(?<=[.;])\s+", bare(instruction))
+    wrapped = (textwrap.wrap(one, 110, initial_indent="    # ", subsequent_indent="    # ") for one in sentences)
+    return "".join(f"{line}\n" for lines in wrapped for line in lines)

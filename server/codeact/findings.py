@@ -22,6 +22,8 @@ TERM = re.compile(
     rf"(?<![\w-])--[\w-]+|\b\d+\b(?!\.\w)|\b[\w-]+(?:/[\w.-]+)*\.[a-z]{{1,6}}\b|\b(?:{'|'.join(NUMBER_WORDS)})\b",
     re.IGNORECASE,
 )
+EXAMPLE = re.compile(r"\b(?:like|such as|for example|e\.g\.),? *(['\"`]).*?\1", re.IGNORECASE)
+COLUMNS = re.compile(r"\bcolumns:? ((?:`?\w+`?, )+`?\w+`?(?:,? and `?\w+`?)?|`?\w+`? and `?\w+`?)(?=[.;,)\n]|$)")
 CITATION = re.compile(r"(?<![\w/.-])(?P<path>(?:[\w.-]+/)*[\w.-]+\.[a-z]{1,5}):(?P<line>\d+)")
 
 
@@ -106,6 +108,29 @@ def unmade_files(instruction: str, existing: Collection[str], made: Collection[s
     return tuple(path for path in named if PurePosixPath(path).name not in known)
 
 
+def wrong_columns(instruction: str, made: Mapping[str, FileState | None]) -> str:
+    """Which new table has not the columns that an instruction lists, in words; empty if all have them, or none is told.
+
+    Args:
+        instruction: the developer's words, such as "... with the columns name, city and zip".
+        made: files, by path.
+    """
+    wanted = asked_columns(instruction)
+    for path, state in made.items():
+        if wanted and state and path.endswith((".csv", ".tsv")):
+            lines = state.content.decode("utf-8", "replace").splitlines()
+            header = next(csv.reader(lines[:1], delimiter="\t" if path.endswith(".tsv") else ","), [])
+            if header != list(wanted):
+                return f"{path} has the columns {', '.join(header)}. They must be {', '.join(wanted)}."
+    return ""
+
+
+def asked_columns(instruction: str) -> tuple[str, ...]:
+    """The names of columns that an instruction lists."""
+    told = COLUMNS.search(instruction)
+    return tuple(re.findall(r"\w+", re.sub(r"\band\b", ",", told[1]))) if told else ()
+
+
 def unused_terms(instruction: str, code: str) -> tuple[str, ...]:
     """Numbers, options, files and names that an instruction spells out, and that code for it does not mention.
 
@@ -113,7 +138,8 @@ def unused_terms(instruction: str, code: str) -> tuple[str, ...]:
     """
     code = re.sub(r"#.*|^\s*print\(.*$", "", code, flags=re.MULTILINE)  # to say it is not to do it
     digits = {word: str(number) for number, word in enumerate(NUMBER_WORDS, 2)}
-    terms = [digits.get(found.lower(), found.rstrip(".")) for found in TERM.findall(instruction)]
+    spelt_out = EXAMPLE.sub("", instruction)
+    terms = [digits.get(found.lower(), found.rstrip(".")) for found in TERM.findall(spelt_out)]
     return tuple(dict.fromkeys(term for term in terms if not _is_used(term, code)))
 
 

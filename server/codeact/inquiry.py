@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from codeact.agent import Assignment, Ending, work
-from codeact.compact import PANEL, conclude, describe_briefly, keep_helpers, schedule_for
+from codeact.compact import Asking, ask_for_code, conclude, describe_briefly, keep_helpers
 from codeact.consensus import essence_of, names_in
 from codeact.events import Event, RunEnded, StepTaken
 from codeact.findings import check_citations, gather, hidden_bars, is_product, unfounded_numbers, unused_terms
@@ -55,7 +55,7 @@ class Inquiry:
             self.steps.append(event.step)
         self.walk.tell(event)
 
-    async def assignment(self, *, compact: bool) -> Assignment:
+    async def assignment(self, asking: Asking, *, compact: bool) -> Assignment:
         """What the agent is told, and what it reads after each action."""
         return Assignment(
             brief=await self._brief(compact=compact),
@@ -66,7 +66,7 @@ class Inquiry:
             objection=self._object,
             conclude=self._conclude if compact else lambda _: "",
             retell=compact,
-            panel=PANEL if compact else None,
+            panel=asking.panel,
             essence=self._essence if compact else None,
         )
 
@@ -186,9 +186,10 @@ async def answer_question(walk: Walk, buffers: Mapping[str, str], recorded: Reco
         model = await stack.enter_async_context(choose_model(walk, recorded))
         remedies = () if recorded else load_remedies(walk.settings)
         inquiry = Inquiry(walk, snapshot, sandbox, remedies=remedies)
-        assignment = await inquiry.assignment(compact=is_small(model))
+        asking = ask_for_code(model)
+        assignment = await inquiry.assignment(asking, compact=is_small(model))
         walk.say(f"asking {model.name}")
-        outcome = await work(assignment, model, sandbox, walk.settings.budget, inquiry.tell, schedule_for(model))
+        outcome = await work(assignment, model, sandbox, walk.settings.budget, inquiry.tell, asking.schedule)
         walk.usage += outcome.usage
         if not recorded:
             save_remedies(walk.settings, learn(remedies, inquiry.steps))

@@ -2,19 +2,24 @@
 
 import ast
 import posixpath
+import re
 
+MODULES = """
+configparser csv glob hashlib io itertools json math os re shutil sqlite3 statistics subprocess sys
+"""
 IMPORTS = {
-    **{
-        name: f"import {name}" for name in ("csv", "glob", "hashlib", "itertools", "json", "math", "os", "re", "shutil")
-    },
-    **{name: f"import {name}" for name in ("shutil", "sqlite3", "statistics", "subprocess", "sys", "configparser")},
+    **{name: f"import {name}" for name in MODULES.split()},
     "Counter": "from collections import Counter",
     "Path": "from pathlib import Path",
+    "closing": "from contextlib import closing",
     "defaultdict": "from collections import defaultdict",
     "np": "import numpy as np",
     "pd": "import pandas as pd",
     "plt": "import matplotlib.pyplot as plt",
 }
+
+MKDIR = re.compile(r"\.mkdir\(((?:parents=True)?)\)")
+LISTINGS = ("glob", "iglob", "rglob", "iterdir", "listdir")  # not scandir: its entries have no order
 
 
 def add_imports(code: str) -> str:
@@ -35,10 +40,39 @@ def add_imports(code: str) -> str:
     return "".join(f"{IMPORTS[name]}\n" for name in missing) + code
 
 
+def allow_folders(code: str) -> str:
+    """The code, with folders that it makes allowed to be there already."""
+    return MKDIR.sub(lambda found: f"{found[0][:-1]}{', ' * bool(found[1])}exist_ok=True)", code)
+
+
 def make_folders(code: str) -> str:
     """The code, with the folders made first that it writes into under a fixed name: what is most often forgotten."""
     made = folder_lines(code)
     return f"import os\n{made}{code}" if made else code
+
+
+def sort_listings(code: str) -> str:
+    """The code, with what folders hold taken in order: file systems have none, and results would depend on it."""
+    try:
+        tree = ast.parse(code)
+    except (SyntaxError, ValueError):
+        return code
+    within = {id(node.args[0]) for node in ast.walk(tree) if isinstance(node, ast.Call) and node.args
+              and isinstance(node.func, ast.Name) and node.func.id == "sorted"}  # fmt: skip
+    found = [node for node in ast.walk(tree) if isinstance(node, ast.Call) and id(node) not in within
+             and ast.unparse(node.func).rpartition(".")[2] in LISTINGS and _is_iterated(node, tree)]  # fmt: skip
+    lines = [line.encode() for line in code.split("\n")]
+    spots = [(node.end_lineno or 0, node.end_col_offset or 0, b")") for node in found]
+    spots += [(node.lineno, node.col_offset, b"sorted(") for node in found]
+    for line, column, text in sorted(spots, reverse=True):
+        content = lines[line - 1]
+        lines[line - 1] = content[:column] + text + content[column:]
+    return b"\n".join(lines).decode()
+
+
+def _is_iterated(call: ast.Call, tree: ast.Module) -> bool:
+    """Whether a loop goes over what a call gives."""
+    return any(node.iter is call for node in ast.walk(tree) if isinstance(node, (ast.For, ast.comprehension)))
 
 
 def folder_lines(code: str) -> str:

@@ -8,14 +8,13 @@ from pathlib import PurePosixPath
 
 from codeact import __version__
 from codeact.agent import Ending, work
-from codeact.compact import schedule_for
 from codeact.drafting import MAX_SAID, SCRIPT_SECONDS, Drafting, describe_failure
 from codeact.events import RunEnded, TestsRan
 from codeact.evidence import Evidence, Tally
 from codeact.findings import FOLDER, gather, is_product
 from codeact.formatting import format_files
 from codeact.handover import propose
-from codeact.models.base import Model, is_small
+from codeact.models.base import Model
 from codeact.proposal import make_proposal, stat, tally
 from codeact.scripts import TEST, add_provenance, file_name
 from codeact.snapshot import Snapshot, list_files, read_file, write_tree
@@ -37,9 +36,9 @@ async def write_script(walk: Walk, buffers: Mapping[str, str], recorded: Recordi
         sandbox = await stack.enter_async_context(open_supplied(walk, bench, snapshot, recorded))
         model: Model = await stack.enter_async_context(choose_model(walk, recorded))
         drafting = Drafting(walk, snapshot, sandbox, path)
-        assignment = await drafting.assignment(compact=is_small(model))
+        assignment, asking = await drafting.assignment(model)
         walk.say(f"asking {model.name}")
-        outcome = await work(assignment, model, sandbox, walk.settings.budget, drafting.tell, schedule_for(model))
+        outcome = await work(assignment, model, sandbox, walk.settings.budget, drafting.tell, asking.schedule)
         walk.usage += outcome.usage
         if outcome.ending is not Ending.SOLVED:
             return walk.end("failed", f"No working script: {outcome.ending}.")

@@ -123,11 +123,14 @@ def _head(path: str, text: str, *, plain: bool) -> str:
     """How a text begins, or what a JSON text is made of, and how it is read."""
     suffix = PurePosixPath(path).suffix.lower()
     if suffix == ".json":
-        return f"{path} (read it with json.load(open({path!r}))) is:\n{_shape(text)}"
+        how = f"json.loads(read_text({path!r}))" if plain else f"json.load(open({path!r}))"
+        return f"{path} (read it with {how}) is:\n{_shape(text)}"
     lines = text.splitlines()
     head = "\n".join(line[:LINE] for line in lines[:HEAD_LINES])
     what = "rows" if suffix in TABLES else "lines"
     how = READING.get(suffix, "").format(path=repr(path))
+    if plain and suffix == ".ini":
+        how = f"read_ini({path!r})"
     told = f"; read it with {how}" if how else ""
     parts = _split(path, lines, plain=plain) if suffix == ".log" else ""
     return f"{path} ({len(lines)} {what}{told}) begins:\n{head}{parts}"

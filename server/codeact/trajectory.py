@@ -109,6 +109,7 @@ class Sampling:
         max_tokens: bound on the length of each answer.
         afresh: ask the first question again, without the failed attempts since, which draw a small model back to them.
         stop: texts at which an answer ends; they are not part of it.
+        opening: how the answer begins, for a model that goes on from there; it is part of the answer.
     """
 
     samples: int = 1
@@ -116,6 +117,7 @@ class Sampling:
     max_tokens: int = 4096
     afresh: bool = False
     stop: tuple[str, ...] = ()
+    opening: str = ""
 
 
 @dataclass(frozen=True)

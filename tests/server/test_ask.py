@@ -127,12 +127,13 @@ async def test_a_small_model_is_heard_several_times(workspace: Path, scripted: S
 
     tea, everything = "row['product'] == 'tea'", "True"
     said = [code(everything, "All:"), code("row['nothing']", ""), code(tea, "Sum of tea:"), code(everything, "Total:")]
+    said += [code(tea, "Tea:"), code(tea, "The sum is")]
     server = scripted([say(code(tea, "Total")), say(*said)])
     settings = settings_for(workspace, server)
     settings = replace(settings, model=replace(settings.model, name="scripted-1.5b"))
     ended = await run_task(ask("What is the sum of all sales?"), settings)
     assert len(server.requests) == 2
-    assert ended.answer == "Total 7", "two of two, and the earlier one"
+    assert ended.answer == "Total 7", "four of six, and the earliest of them"
     changed = {patch.path: patch.after for patch in ended.proposal.patches} if ended.proposal else {}
     assert set(changed) == {"note.txt"}
 

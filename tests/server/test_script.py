@@ -130,6 +130,29 @@ async def test_a_script_that_never_works_is_no_proposal(workspace: Path, scripte
     assert ended.diff == ""
 
 
+async def test_a_small_models_change_of_files_is_tried_twice(workspace: Path, scripted: Start) -> None:
+    """It writes what becomes of one file; what changes a file again, or none at all, is told and not proposed."""
+
+    def change(body: str) -> str:
+        return f"```python\nfrom kit import read_lines\n\ndef change(lines, path):\n    {body}\n```"
+
+    doubling = change("return ['# mine', *lines]")
+    nothing = change("return lines")
+    right = change("return lines if lines[:1] == ['# mine'] else ['# mine', *lines]")
+    server = scripted([say(doubling), say(nothing, doubling, *[right] * 4)])
+    settings = settings_for(workspace, server)
+    settings = replace(settings, model=replace(settings.model, name="scripted-1.5b"))
+    task = Task(kind=TaskKind.SCRIPT, instruction="Write a script that adds the line '# mine' to all Python files.")
+    ended = await run_task(task, settings)
+    assert ended.status == "verified", ended.message
+    first, second = [request["messages"][-1]["content"] for request in server.requests]
+    assert 'for each of these files, and what it returns is written: sorted(Path(".").rglob("*.py"))' in first
+    assert "Run a second time, it changes calc.py again." in second
+    assert ended.proposal
+    changed = {patch.path for patch in ended.proposal.patches}
+    assert {"calc.py", "test_calc.py"} < changed
+
+
 def test_names_of_scripts_come_from_the_words_asked() -> None:
     """Telling words, no clash with what exists, and a letter first."""
     assert file_name("tools", "Write a script that finds dead links in docs", ()) == "tools/finds_dead_links_docs.py"

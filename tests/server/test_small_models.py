@@ -8,6 +8,8 @@ from codeact.advice import advise
 from codeact.columns import describe_records, describe_table
 from codeact.consensus import essence_of, findings, names_in
 from codeact.filesets import describe_fileset
+from codeact.findings import unused_terms, wrong_columns
+from codeact.mending import allow_folders, sort_listings
 from codeact.settings import load_settings
 from codeact.snapshot import take_snapshot
 from codeact.trajectory import Action, Artifact, FileState, Observation, Step
@@ -79,8 +81,10 @@ def test_records_are_described_as_tables() -> None:
     told = describe_records("rain.jsonl", lines)
     assert "pandas.read_json('rain.jsonl', lines=True)" in told
     assert "mm: numbers from 3 to 4, 1 empty" in told
-    assert "json.loads(line) for line in open('rain.jsonl')" in describe_records("rain.jsonl", lines, plain=True)
-    nested = describe_records("people.json", '[{"name": "Ada", "address": {"city": "Rome"}}]')
+    assert "read it with read_rows('rain.jsonl')" in describe_records("rain.jsonl", lines, plain=True)
+    people = '[{"name": "Ada", "address": {"city": "Rome"}}]'
+    assert "row['address']['city']: text such as Rome" in describe_records("people.json", people, plain=True)
+    nested = describe_records("people.json", people)
     assert "pandas.json_normalize(json.load(open('people.json')))" in nested
     assert "address.city: text such as Rome" in nested
     for text in ("{}", "[]", "[1]", "no json", '[{"tags": ["a"]}]'):
@@ -116,3 +120,26 @@ def test_tools_are_offered_where_there_is_something_for_them() -> None:
     assert 'not row["doc"]' in describe_tools("Which functions have no docstring?", ["a.py"])
     assert describe_tools("Where is the function load called?", ["a.py"]).startswith("# uses(name,")
     assert "path not in used" in describe_tools("Which pictures are not used by a page?", ["index.html"])
+
+
+def test_folders_are_read_in_order_and_made_once() -> None:
+    """What a loop goes over is sorted where nothing else sorts it, and a folder may be there already."""
+    code = 'for é in Path("é").glob("*"):\n    é.mkdir(parents=True)\nx = [one for one in sorted(os.listdir("."))]\n'
+    mended = 'for é in sorted(Path("é").glob("*")):\n    é.mkdir(parents=True, exist_ok=True)\nx = [one for one in sorted(os.listdir("."))]\n'
+    assert allow_folders(sort_listings(code)) == mended
+    assert sort_listings("broken(:") == "broken(:"
+
+
+def test_columns_that_were_asked_for_are_there() -> None:
+    """Only a list of names counts, and only tables are looked at."""
+    made = {"a.csv": FileState(b"id,name\n1,x\n"), "a.txt": FileState(b"x"), "gone.csv": None}
+    assert wrong_columns("Write a.csv with the columns id and name.", made) == ""
+    assert wrong_columns("Write a.csv with the columns of b.csv, sorted", made) == ""
+    assert "a.csv has the columns id, name. They must be id, name, size." in wrong_columns(
+        "with columns id, name, size", made
+    )
+
+
+def test_an_example_is_not_asked_for_by_name() -> None:
+    """What an instruction only quotes as an example need not be in the code."""
+    assert unused_terms("Write lines like 'de: menu.open' to missing.txt", "x") == ("missing.txt",)

@@ -10,7 +10,7 @@ import json
 import random
 import time
 from collections.abc import Coroutine, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import TracebackType
 from typing import Any, Self
 
@@ -92,9 +92,9 @@ class OpenAIModel:
         if missing > 0:
             self._quirks |= {Quirk.ONE_SAMPLE}
             replies += await _gather_some(self._ask_adapting(messages, sampling, _ignore) for _ in range(missing))
-        answers: tuple[Answer, ...] = sum((reply.answers for reply in replies), ())
+        answers = [_begin_with(sampling.opening, answer) for reply in replies for answer in reply.answers]
         return Completion(
-            answers[: sampling.samples],
+            tuple(answers[: sampling.samples]),
             Usage(
                 model_calls=len(replies),
                 prompt_tokens=sum(_count_prompt(reply, messages) for reply in replies),
@@ -231,6 +231,11 @@ async def _gather_some(requests: Iterable[Coroutine[Any, Any, Reply]]) -> list[R
         for task in tasks:
             task.cancel()
     return [outcome for outcome in outcomes if isinstance(outcome, Reply)]
+
+
+def _begin_with(opening: str, answer: Answer) -> Answer:
+    """The answer with its opening, which some servers give back and others do not."""
+    return answer if answer.text.startswith(opening) else replace(answer, text=opening + answer.text)
 
 
 def _count_prompt(reply: Reply, messages: Sequence[Message]) -> int:

@@ -58,7 +58,8 @@ VAGUE = (Quirk.NO_PICTURES, Quirk.NO_USAGE, Quirk.ONE_SAMPLE, Quirk.NO_TEMPERATU
 
 def make_body(name: str, messages: Sequence[Message], sampling: Sampling, quirks: frozenset[Quirk]) -> Body:
     """The request that an endpoint with these quirks accepts."""
-    body: Body = {"model": name, "messages": _write_messages(messages, quirks)}
+    opening = [Message("assistant", sampling.opening)] if sampling.opening else []
+    body: Body = {"model": name, "messages": _write_messages([*messages, *opening], quirks)}
     if Quirk.NO_TEMPERATURE not in quirks:
         body["temperature"] = sampling.temperature
     if Quirk.NO_LIMIT not in quirks:

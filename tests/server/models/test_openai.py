@@ -68,6 +68,16 @@ async def test_several_samples_in_one_request(scripted: Serve) -> None:
     assert len(server.requests) == 1
 
 
+@pytest.mark.parametrize("given_back", [True, False])
+async def test_an_answer_goes_on_from_its_opening(scripted: Serve, given_back: bool) -> None:
+    """The opening is the last message, and the answer has it, whether the server gives it back or not."""
+    server = scripted(["```python\nx = 1" if given_back else "x = 1"])
+    completion = await ask(settings(server), Sampling(opening="```python\n"))
+    assert completion.answers == (Answer("```python\nx = 1"),)
+    (request,) = server.requests
+    assert request["messages"][-1] == {"role": "assistant", "content": "```python\n"}
+
+
 async def test_missing_samples_are_asked_for_again(scripted: Serve) -> None:
     """An endpoint that ignores `n` is asked for the rest, and never again for several at once."""
     server = scripted([say("x", ignore_n=True)], repeat=True)

@@ -1,0 +1,207 @@
+"""Functions that a small model's script may use for its files: those that it uses are written into the script.
+
+What small models get wrong in a script is seldom its idea: they forget a folder, an encoding, a missing value, a
+separator. The docstrings are what a model is told.
+"""
+
+import ast
+import configparser
+import csv
+import inspect
+import io
+import json
+import re
+import sqlite3
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+from codeact.filesets import spell_out
+from codeact.findings import asked_columns
+
+TABLES = (".csv", ".tsv", ".json", ".jsonl")
+MODULE = "kit"  # as a model knows it
+
+
+def read_text(path: str | Path) -> str:
+    """The text of a file."""
+    return Path(path).read_text(encoding="utf-8-sig")
+
+
+def read_lines(path: str | Path) -> list[str]:
+    """The lines of a text file as a list, without line ends."""
+    return Path(path).read_text(encoding="utf-8-sig").splitlines()
+
+
+def add_header(lines: list[str], header: list[str]) -> list[str]:
+    """The lines with a header at their top, where a shebang line stays first; the same where it is there already."""
+    if any(lines[at : at + len(header)] == header for at in range(len(lines))):
+        return lines
+    first = 1 if lines and lines[0].startswith("#!") else 0
+    return [*lines[:first], *header, *lines[first:]]
+
+
+def write_text(path: str | Path, text: str) -> None:
+    """Write a text file, and its folder if there is none."""
+    Path(path).parent.mkdir(parents=True, exist_ok=True)
+    Path(path).write_bytes(text.encode("utf-8"))
+    print(f"wrote {path}")
+
+
+def read_rows(path: str | Path) -> list[dict[str, Any]]:
+    """The rows of a .csv, .tsv, .json or .jsonl file, as a list of dictionaries.
+
+    All have all keys, with "" where a row has no value. What comes from .csv is text.
+    """
+    path = Path(path)
+    text = path.read_text(encoding="utf-8-sig")
+    if path.suffix == ".json":
+        value = json.loads(text)
+        rows = value if isinstance(value, list) else [value]
+    elif path.suffix in (".jsonl", ".ndjson"):
+        rows = [json.loads(line) for line in text.splitlines() if line.strip()]
+    else:
+        separator = max(",;\t|", key=text.partition("\n")[0].count)
+        rows = list(csv.DictReader(io.StringIO(text, newline=""), delimiter=separator, restval=""))
+    keys = dict.fromkeys(key for row in rows for key in row)
+    return [{key: row.get(key, "") for key in keys} for row in rows]
+
+
+def read_ini(path: str | Path) -> dict[str, dict[str, str]]:
+    """The sections of an .ini or .cfg file, each a dictionary of texts."""
+    parser = configparser.ConfigParser(interpolation=None)
+    parser.read_string(Path(path).read_text(encoding="utf-8-sig"))
+    return {name: dict(parser[name]) for name in parser.sections()}
+
+
+def write_rows(path: str | Path, rows: Iterable[dict[str, Any]], columns: Sequence[str] = ()) -> None:
+    """Write a list of dictionaries to a .csv, .tsv, .json or .jsonl file, and its folder if there is none.
+
+    Without columns, it has all keys of the rows.
+    """
+    path, rows = Path(path), list(rows)
+    known = list(dict.fromkeys(key for row in rows for key in row))
+    columns = list(columns) or known
+    if unknown := [name for name in columns if name not in known]:
+        raise KeyError(f"no row has {', '.join(unknown)}; the first row is {rows[:1]}")
+    picked = [{name: row.get(name, "") for name in columns} for row in rows]
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w", encoding="utf-8", newline="") as file:
+        if path.suffix == ".json":
+            file.write(json.dumps(picked, indent=2, ensure_ascii=False) + "\n")
+        elif path.suffix in (".jsonl", ".ndjson"):
+            file.writelines(json.dumps(row, ensure_ascii=False) + "\n" for row in picked)
+        else:
+            separator = "\t" if path.suffix == ".tsv" else ","
+            writer = csv.DictWriter(file, columns, delimiter=separator, lineterminator="\n")
+            writer.writeheader()
+            writer.writerows(picked)
+    print(f"wrote {path}: {len(picked)} rows")
+
+
+def write_table(database: str | Path, table: str, rows: Iterable[dict[str, Any]]) -> None:
+    """Write a list of dictionaries to a table of an SQLite file, in place of the table if there is one."""
+    rows = list(rows)
+    columns = list(dict.fromkeys(key for row in rows for key in row))
+    names = ", ".join('"' + name.replace('"', '""') + '"' for name in columns)
+    target = '"' + table.replace('"', '""') + '"'
+    Path(database).parent.mkdir(parents=True, exist_ok=True)
+    with closing(sqlite3.connect(database)) as connection, connection:
+        connection.execute(f"DROP TABLE IF EXISTS {target}")
+        connection.execute(f"CREATE TABLE {target} ({names})")
+        marks = ", ".join("?" for _ in columns)
+        values = [[row.get(name) for name in columns] for row in rows]
+        connection.executemany(f"INSERT INTO {target} VALUES ({marks})", values)  # noqa: S608 - quoted above
+    print(f"wrote table {table} of {database}: {len(rows)} rows")
+
+
+KIT: dict[str, Callable[..., Any]] = {
+    function.__name__: function
+    for function in (read_text, read_lines, add_header, write_text, read_rows, write_rows, read_ini, write_table)
+}
+LINEWISE = ("read_lines", "add_header")  # for what becomes of one file's lines
+WHEN = {  # what an instruction, or the path of a file, says where only these functions help
+    "read_rows": re.compile(r"csv|tsv|json|table|row", re.IGNORECASE),
+    "write_rows": re.compile(r"csv|tsv|json|table|row", re.IGNORECASE),
+    "add_header": re.compile(r"header|licen[cs]e|copyright|notice|\b(?:top|beginning|start) of", re.IGNORECASE),
+    "read_ini": re.compile(r"\.(ini|cfg)\b"),
+    "write_table": re.compile(r"sql|database|\.db\b", re.IGNORECASE),
+}
+
+
+def choose_kit(instruction: str, paths: Sequence[str], *, linewise: bool = False) -> tuple[str, ...]:
+    """The names of the functions that may help with an instruction, in a workspace with these files.
+
+    Args:
+        instruction: the developer's words.
+        paths: all files of the workspace.
+        linewise: only those for what becomes of one file's lines.
+    """
+    words = "\n".join([instruction, *paths])
+    return tuple(
+        name
+        for name in KIT
+        if (name in LINEWISE if linewise else name != "add_header") and (name not in WHEN or WHEN[name].search(words))
+    )
+
+
+def describe_kit(names: Sequence[str]) -> str:
+    """What a model is told of these functions."""
+    return "\n".join([import_line(names), *(f"- {_head(name)}: {_about(name)}" for name in names)])
+
+
+def import_line(names: Sequence[str]) -> str:
+    """The import of these functions."""
+    return f"from {MODULE} import {', '.join(names)}"
+
+
+def opening(instruction: str, paths: Sequence[str], fileset: str) -> str:
+    """How a model's script begins, for a model that goes on from there: with the files that it is about.
+
+    Args:
+        instruction: the developer's words.
+        paths: all files of the workspace.
+        fileset: an expression for the files that are meant, if several are.
+    """
+    tables = [path for path in paths if path.endswith(TABLES) and path in instruction]
+    first = f"    rows = read_rows({tables[0]!r})\n" if len(tables) == 1 else ""
+    first = f"    paths = {fileset}\n" if fileset else first
+    first += f"    columns = {list(columns)!r}\n" if (columns := asked_columns(instruction)) else ""
+    names = import_line(choose_kit(instruction, paths))
+    begun = f"```python\nimport json\nimport re\nfrom pathlib import Path\n\n{names}\n\n\ndef work():\n"
+    return begun + spell_out(instruction) + first
+
+
+def add_kit(code: str) -> str:
+    """The code, with those functions above it that it uses, instead of versions of its own."""
+    try:
+        tree = ast.parse(code)
+    except (SyntaxError, ValueError):
+        return code
+    used = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)} & set(KIT)
+    lines = code.split("\n")
+    for node in reversed(tree.body):
+        is_own = isinstance(node, ast.FunctionDef) and node.name in KIT
+        if is_own or (isinstance(node, ast.ImportFrom) and node.module == MODULE):
+            del lines[node.lineno - 1 : node.end_lineno]
+    return "\n\n\n".join([*(_source(name) for name in KIT if name in used), "\n".join(lines).strip("\n")])
+
+
+def _source(name: str) -> str:
+    """A function as it stands in a script: without annotations, which would need more imports."""
+    _, *body = inspect.getsource(KIT[name]).rstrip().split("\n")
+    return "\n".join([f"def {_head(name)}:", *(line.partition("  # noqa")[0] for line in body)])
+
+
+def _head(name: str) -> str:
+    """A function's name and parameters."""
+    [function] = ast.parse(inspect.getsource(KIT[name])).body
+    assert isinstance(function, ast.FunctionDef)  # noqa: S101 - that is what the kit is made of
+    for argument in function.args.args:
+        argument.annotation = None
+    return f"{name}({ast.unparse(function.args)})"
+
+
+def _about(name: str) -> str:
+    return " ".join((inspect.getdoc(KIT[name]) or "").split())

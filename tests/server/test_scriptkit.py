@@ -1,0 +1,90 @@
+"""What a small model's script may use for its files: each function does what its description says, and stands alone."""
+
+import json
+import sqlite3
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from codeact.framing import frame
+from codeact.scriptkit import add_kit, choose_kit, describe_kit, opening, read_ini, read_rows, write_rows
+
+CSV = '\ufeffid;name;size\n1;"a; b";\n2;ü\n'
+RECORDS = [{"id": 1, "size": None}, {"id": 2, "tag": "x"}]
+
+
+def test_rows_are_whole_whatever_they_are_read_from(tmp_path: Path) -> None:
+    """Separator, byte order mark, short rows and missing keys; texts stay texts, and a null stays one."""
+    for name, text in (
+        ("a.csv", CSV),
+        ("a.json", json.dumps(RECORDS)),
+        ("a.jsonl", "".join(f"{json.dumps(record)}\n\n" for record in RECORDS)),
+        ("one.json", json.dumps(RECORDS[1])),
+    ):
+        (tmp_path / name).write_text(text, "utf-8")
+    assert read_rows(tmp_path / "a.csv") == [
+        {"id": "1", "name": "a; b", "size": ""},
+        {"id": "2", "name": "ü", "size": ""},
+    ]
+    assert read_rows(tmp_path / "a.json") == [{"id": 1, "size": None, "tag": ""}, {"id": 2, "size": "", "tag": "x"}]
+    assert read_rows(str(tmp_path / "a.jsonl")) == read_rows(tmp_path / "a.json")
+    assert read_rows(tmp_path / "one.json") == [RECORDS[1]]
+    (tmp_path / "a.ini").write_text("[one]\nkey = 50%\n", "utf-8")
+    assert read_ini(tmp_path / "a.ini") == {"one": {"key": "50%"}}
+
+
+def test_rows_are_written_with_the_columns_that_were_asked_for(tmp_path: Path) -> None:
+    """In any format, into a new folder; a column that no row has is an error that shows a row."""
+    rows = [{"b": 1, "a": "x,y"}, {"a": "z"}]
+    write_rows(tmp_path / "new/a.csv", rows, columns=["a", "b"])
+    write_rows(tmp_path / "new/a.tsv", rows)
+    write_rows(tmp_path / "new/a.jsonl", rows, ["b"])
+    assert (tmp_path / "new/a.csv").read_bytes() == b'a,b\n"x,y",1\nz,\n'
+    assert (tmp_path / "new/a.tsv").read_text() == "b\ta\n1\tx,y\n\tz\n"
+    assert (tmp_path / "new/a.jsonl").read_text() == '{"b": 1}\n{"b": ""}\n'
+    with pytest.raises(KeyError, match="no row has city"):
+        write_rows(tmp_path / "b.csv", rows, ["a", "city"])
+
+
+def test_a_script_holds_what_it_uses_and_nothing_else(tmp_path: Path) -> None:
+    """The import of the kit and the model's own versions are gone, and the script runs without CodeAct."""
+    code = """
+from kit import read_rows, write_table
+
+def read_rows(path):
+    return []
+
+def work():
+    for path in sorted(Path("data").rglob("*.csv")):
+        write_table("build/all.db", path.stem, read_rows(path))
+"""
+    script = frame(add_kit(code), "x")
+    assert "kit" not in script
+    assert script.count("def read_rows") == script.count("def write_table") == 1
+    assert "def write_rows" not in script
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data/a b.csv").write_text('x,"the ""y"""\n1,2\n')
+    (tmp_path / "job.py").write_text(script)
+    subprocess.run([sys.executable, "-I", "job.py"], cwd=tmp_path, check=True)
+    subprocess.run([sys.executable, "-I", "job.py"], cwd=tmp_path, check=True)
+    connection = sqlite3.connect(tmp_path / "build/all.db")
+    found = connection.execute('SELECT x, "the ""y""" FROM "a b"').fetchall()
+    connection.close()
+    assert found == [("1", "2")]
+
+
+def test_a_model_is_told_of_what_may_help_and_begins_with_its_files() -> None:
+    """A database is spoken of only where there is one, and code begins with the table or the files that are meant."""
+    paths = ["people.json", "notes/a.md", "notes/b.md"]
+    assert "write_table" not in choose_kit("convert people.json", paths)
+    assert "write_table" in choose_kit("put people.json into an SQLite file", paths)
+    assert "- write_rows(path, rows, columns=()): Write a list" in describe_kit(
+        choose_kit("convert people.json", paths)
+    )
+    begun = opening("Write a script that sorts people.json by name. Nothing else.", paths, "")
+    assert begun.endswith(
+        "    # sorts people.json by name.\n    # Nothing else.\n    rows = read_rows('people.json')\n"
+    )
+    assert opening("x", paths, "FILES").endswith("    paths = FILES\n")
