@@ -163,6 +163,7 @@ def rename(old: str, new: str, pattern: str = "**/*") -> str:
     return "\n".join(told) or f"{old} is nowhere"
 
 
+MODULE = "tools"  # as a small model knows it
 TOOLS: dict[str, Any] = {
     function.__name__: function
     for function in (imports, functions, uses, links, duplicates, comments, log_rows, rename)
@@ -193,7 +194,7 @@ OTHER_EXAMPLES = (  # for questions with such words
         "functions",
         MARKED,
         """\
-for row in functions("**/*.py"):
+for row in functions("FOLDER/**/*.py"):
     if any("DECORATOR" in text for text in row["decorators"]):
         print(f"{row['path']}:{row['line']} {row['name']}")""",
     ),
@@ -210,14 +211,14 @@ for path in files("FOLDER/**/*"):
         "functions",
         UNDOCUMENTED,
         """\
-for row in functions("**/*.py"):
+for row in functions("FOLDER/**/*.py"):
     if not row["doc"]:
         print(f"{row['path']}:{row['line']} {row['name']}")""",
     ),
 )
 EXAMPLES = {
     "imports": """\
-for row in imports():
+for row in imports("FOLDER/**/*.py"):
     if "NAME" in row["module"]:
         print(f"{row['path']}:{row['line']} imports {row['module']}")""",
     "functions": """\
@@ -229,14 +230,14 @@ for row in uses("NAME"):
     if row["kind"] == "call":
         print(f"{row['path']}:{row['line']} {row['text']}")""",
     "links": """\
-for row in links("**/*"):
+for row in links("FOLDER/**/*"):
     if row["file"] and not row["exists"]:
         print(f"{row['path']}:{row['line']} links to {row['target']}, which does not exist")""",
     "duplicates": """\
 for group in duplicates("FOLDER/**/*"):
     print("The same: " + ", ".join(group))""",
     "comments": """\
-for row in comments("TODO"):
+for row in comments("TODO", "FOLDER/**/*.py"):
     print(f"{row['path']}:{row['line']} {row['text']}")""",
     "log_rows": """\
 totals = {}
@@ -248,21 +249,41 @@ for name, total in sorted(totals.items(), key=lambda pair: pair[1], reverse=True
 }
 
 
-def describe_tools(question: str = "", paths: Sequence[str] = ()) -> str:
-    """One line for each function: all; or those that have to do with a question's words and with files that there are,
-    with an example.
+def describe_tools(question: str = "", paths: Sequence[str] = (), folder: str = "") -> str:
+    """One line for each function: all; or those that a question asks for, with an example.
+
+    Args:
+        question: the developer's words.
+        paths: the files that there are.
+        folder: the one that the question is about, if it names one.
     """
     if not question:
         return "\n".join(f"- {_about(name)}" for name in TOOLS)
-    said = set(re.findall(r"[a-z]+", question.lower()))
+    chosen = _choose(question, paths)
+    return "\n".join(f"# {_about(name)}\n{_example(name, question, folder)}" for name in chosen)
+
+
+def begin_with_tools(question: str, paths: Sequence[str], folder: str = "") -> str:
+    """How code begins that uses these functions: as the example does, up to what is to be filled in."""
+    chosen = _choose(question, paths)
+    if not chosen:
+        return ""
+    example = _example(chosen[0], question, folder) if len(chosen) == 1 else ""
+    known, _, _ = re.sub(r"\b[A-Z_]{3,}\b.*", "\0", example, count=1, flags=re.DOTALL).partition("\0")
+    return f"from {MODULE} import {', '.join(chosen)}\n\n{known}"
+
+
+def _choose(question: str, paths: Sequence[str]) -> list[str]:
+    """The functions that have to do with a question's words and with files that there are."""
+    said = set(re.findall(r"(?<![\w./-])[a-z]+(?![\w/])", question.lower()))
     chosen = [name for name in TOOLS if said & set(WORDS[name].split()) and _has_matter(name, paths)]
     chosen = ["rename"] if "rename" in chosen else chosen  # its words are plain, and name things of every kind
-    chosen = [name for name in chosen if name != "functions" or "uses" not in chosen]
-    return "\n".join(f"# {_about(name)}\n{_example(name, question)}" for name in chosen)
+    return [name for name in chosen if name != "functions" or "uses" not in chosen]
 
 
-def _example(name: str, question: str) -> str:
-    return next((code for one, words, code in OTHER_EXAMPLES if one == name and words.search(question)), EXAMPLES[name])
+def _example(name: str, question: str, folder: str) -> str:
+    others = (code for one, words, code in OTHER_EXAMPLES if one == name and words.search(question))
+    return next(others, EXAMPLES[name]).replace("FOLDER/", f"{folder}/" if folder else "")
 
 
 def _has_matter(name: str, paths: Sequence[str]) -> bool:

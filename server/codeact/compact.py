@@ -10,7 +10,7 @@ from codeact.mending import add_imports, make_folders
 from codeact.models.base import Model, is_small
 from codeact.observations import printed
 from codeact.trajectory import Observation, Sampling, Step
-from codeact_sandbox.toolbox import TOOLS
+from codeact_sandbox.toolbox import MODULE, TOOLS
 
 # A small model's first answer is its best; after a failure some chance keeps it from saying the same again, and six
 # answers at once cost little more than one. What it writes after its code is an explanation that nobody reads.
@@ -35,7 +35,7 @@ class Asking:
     panel: Sampling | None = None
 
 
-def ask_for_code(model: Model, opening: str = FENCE) -> Asking:
+def ask_for_code(model: Model, opening: str) -> Asking:
     """How to ask a model for code that begins like this, if it is one that goes on from there: the embedded one."""
     if not is_small(model):
         return Asking(model.schedule)
@@ -52,7 +52,8 @@ def keep_helpers(code: str) -> str:
         return code
     lines = code.split("\n")
     for node in reversed(body):
-        if isinstance(node, ast.FunctionDef) and node.name in TOOLS:
+        is_own = isinstance(node, ast.FunctionDef) and node.name in TOOLS
+        if is_own or (isinstance(node, ast.ImportFrom) and node.module == MODULE):
             del lines[node.lineno - 1 : node.end_lineno]
     return make_folders(add_imports("\n".join(lines)))
 

@@ -1,6 +1,6 @@
 """A script in the making: each draft is tried with `--help`, `--dry-run` and for real, on the snapshot."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from codeact import editing, scriptkit
@@ -12,7 +12,7 @@ from codeact.compact import Asking, ask_for_code
 from codeact.consensus import essence_of
 from codeact.events import Event, StepTaken
 from codeact.filesets import describe_fileset
-from codeact.findings import unmade_files, unused_terms, wrong_columns
+from codeact.findings import alike, unmade_files, unused_terms, without_content, wrong_columns
 from codeact.framing import FRAME_START, frame
 from codeact.inquiry import find_packages
 from codeact.mending import allow_folders, sort_listings
@@ -154,6 +154,8 @@ class Drafting:
             return again
         if self.compact and (same := alike(self.effect)):
             return f"It writes the same into {' and '.join(same)}."
+        if self.compact and (empty := without_content(self.effect)):
+            return f"{empty} has nothing in it: look at how the files begin, and what the code looks for."
         return wrong_columns(self.walk.task.instruction, self.effect)
 
     async def _try_again(self, command: Sequence[str]) -> str:
@@ -166,15 +168,6 @@ class Drafting:
         if not changed:
             return ""
         return f"Run a second time, it changes {changed[0]} again. A file that has it already must stay as it is."
-
-
-def alike(effect: Mapping[str, FileState | None]) -> tuple[str, ...]:
-    """New files that have the same content, which is seldom what several files are for; no copies of one are meant."""
-    texts: dict[bytes, list[str]] = {}
-    for path, state in sorted(effect.items()):
-        if state and state.content.strip():
-            texts.setdefault(state.content, []).append(path)
-    return next((tuple(paths) for paths in texts.values() if len(paths) > 1), ())
 
 
 def describe_failure(arguments: str, done: Completed, *, brief: bool = False) -> str:

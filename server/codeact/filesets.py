@@ -26,6 +26,10 @@ KINDS = {
 SUFFIX = re.compile(r"(?<![\w/-])\*?(\.[a-z0-9]{1,8})\b")
 FOLDER = re.compile(r"(?<![\w./-])((?:[\w-]+/)+|[\w-]+(?=/))")
 ASKED = re.compile(r"^\W*(?:please\s+)?(?:write\s+)?(?:an?\s+)?(?:\w+\s+)?script\s+(?:that|which|to)\s+", re.IGNORECASE)
+PLACES = (
+    re.compile(r"\b(?:package|folder|directory|module)s? `?([\w-]+)"),
+    re.compile(r"([\w-]+)`? (?:package|folder|directory)\b"),
+)
 WORD = re.compile(r"[a-z]+")
 
 
@@ -39,7 +43,7 @@ def describe_fileset(paths: Sequence[str], instruction: str) -> str:
     words = instruction.lower()
     kinds: list[str] = SUFFIX.findall(words)
     kinds += [kind for word in WORD.findall(words) for kind in KINDS.get(word, ())]
-    folder = _named_folder(paths, instruction)
+    folder = named_folder(paths, instruction)
     inside = [path for path in paths if not folder or path.startswith(f"{folder}/")]
     present = {PurePosixPath(path).suffix.lower() for path in inside}
     found = sorted({kind for kind in kinds if kind in present})
@@ -52,10 +56,11 @@ def describe_fileset(paths: Sequence[str], instruction: str) -> str:
     return f'[path for path in sorted({place}.rglob("*")) if path.suffix in ({listed})]'
 
 
-def _named_folder(paths: Sequence[str], instruction: str) -> str:
+def named_folder(paths: Sequence[str], instruction: str) -> str:
     """The only folder of the workspace that an instruction names as such; empty if there is none, or several."""
     folders = {str(parent) for path in paths for parent in PurePosixPath(path).parents} - {"."}
-    named = {found.rstrip("/") for found in FOLDER.findall(instruction)} & folders
+    said = [word for pattern in (FOLDER, *PLACES) for word in pattern.findall(instruction)]
+    named = {found.rstrip("/") for found in said} & folders
     outer = {one for one in named if not any(one.startswith(f"{other}/") for other in named)}
     return outer.pop() if len(outer) == 1 else ""
 

@@ -125,6 +125,34 @@ def wrong_columns(instruction: str, made: Mapping[str, FileState | None]) -> str
     return ""
 
 
+def alike(effect: Mapping[str, FileState | None]) -> tuple[str, ...]:
+    """New files that have the same content, which is seldom what several files are for; no copies of one are meant."""
+    texts: dict[bytes, list[str]] = {}
+    for path, state in sorted(effect.items()):
+        if state and state.content.strip():
+            texts.setdefault(state.content, []).append(path)
+    return next((tuple(paths) for paths in texts.values() if len(paths) > 1), ())
+
+
+def without_content(made: Mapping[str, FileState | None]) -> str:
+    """The first of the files that have nothing in them, no row, or only zeros in a column; empty if all have something.
+
+    Args:
+        made: files, by path.
+    """
+    for path, content in ((path, state.content) for path, state in made.items() if state):
+        suffix = PurePosixPath(path).suffix.lower()
+        text = content.decode("utf-8", "replace").strip()
+        if suffix in (".csv", ".tsv"):
+            _, *rows = csv.reader(text.splitlines() or [""], delimiter="\t" if suffix == ".tsv" else ",")
+            columns = list(zip(*rows, strict=False)) if len(rows) > 1 else []
+            if not rows or any(set(column) == {"0"} for column in columns):
+                return path
+        elif suffix in (".json", ".jsonl", ".txt", ".md") and text in ("", "[]", "{}"):
+            return path
+    return ""
+
+
 def asked_columns(instruction: str) -> tuple[str, ...]:
     """The names of columns that an instruction lists."""
     told = COLUMNS.search(instruction)

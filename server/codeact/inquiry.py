@@ -8,9 +8,10 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from codeact.agent import Assignment, Ending, work
-from codeact.compact import Asking, ask_for_code, conclude, describe_briefly, keep_helpers
+from codeact.compact import FENCE, Asking, ask_for_code, conclude, describe_briefly, keep_helpers
 from codeact.consensus import essence_of, names_in
 from codeact.events import Event, RunEnded, StepTaken
+from codeact.filesets import named_folder
 from codeact.findings import check_citations, gather, hidden_bars, is_product, unfounded_numbers, unused_terms
 from codeact.formatting import format_files
 from codeact.handover import propose
@@ -27,7 +28,7 @@ from codeact.trajectory import Action, FileChange, FileState, Message, Observati
 from codeact.verify import find_bench
 from codeact.walk import Recording, Walk, choose_model, freeze
 from codeact_sandbox.helpers import describe
-from codeact_sandbox.toolbox import describe_tools
+from codeact_sandbox.toolbox import begin_with_tools, describe_tools
 
 COMPACT_SIZE, FULL_SIZE = 3500, 16_000
 COMPACT_CONVENTIONS, FULL_CONVENTIONS = 400, 4000
@@ -154,9 +155,19 @@ class Inquiry:
         question = self.walk.task.instruction
         charts = fill("ask-how-chart") if CHART.search(question) else ""
         groups = fill("ask-how-groups") if GROUPS.search(question) and self._has_tables() else ""
-        tools = describe_tools(question, list_files(self.snapshot))
+        tools = describe_tools(question, *self._about_files())
         helpers = fill("ask-how-tools", tools=tools) if tools else ""
         return fill("ask-how-compact", charts=charts, groups=groups, helpers=helpers)
+
+    def opening(self) -> str:
+        """How the code of a model begins that goes on from there."""
+        tools = "" if self.walk.task.follows else begin_with_tools(self.walk.task.instruction, *self._about_files())
+        return f"{FENCE}{tools}"
+
+    def _about_files(self) -> tuple[Sequence[str], str]:
+        """The files that there are, and the folder that the question names."""
+        paths = list_files(self.snapshot)
+        return paths, named_folder(paths, self.walk.task.instruction)
 
     def _has_tables(self) -> bool:
         return any(TABLE.search(path) for path in list_files(self.snapshot))
@@ -186,7 +197,7 @@ async def answer_question(walk: Walk, buffers: Mapping[str, str], recorded: Reco
         model = await stack.enter_async_context(choose_model(walk, recorded))
         remedies = () if recorded else load_remedies(walk.settings)
         inquiry = Inquiry(walk, snapshot, sandbox, remedies=remedies)
-        asking = ask_for_code(model)
+        asking = ask_for_code(model, inquiry.opening())
         assignment = await inquiry.assignment(asking, compact=is_small(model))
         walk.say(f"asking {model.name}")
         outcome = await work(assignment, model, sandbox, walk.settings.budget, inquiry.tell, asking.schedule)

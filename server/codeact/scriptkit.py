@@ -16,11 +16,12 @@ from collections.abc import Callable, Iterable, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree as ET
 
 from codeact.filesets import spell_out
 from codeact.findings import asked_columns
 
-TABLES = (".csv", ".tsv", ".json", ".jsonl")
+TABLES = (".csv", ".tsv", ".json", ".jsonl", ".xml")
 MODULE = "kit"  # as a model knows it
 
 
@@ -50,9 +51,9 @@ def write_text(path: str | Path, text: str) -> None:
 
 
 def read_rows(path: str | Path) -> list[dict[str, Any]]:
-    """The rows of a .csv, .tsv, .json or .jsonl file, as a list of dictionaries.
+    """The rows of a .csv, .tsv, .json, .jsonl or .xml file, as a list of dictionaries.
 
-    All have all keys, with "" where a row has no value. What comes from .csv is text.
+    All have all keys, with "" where a row has no value. What comes from .csv and .xml is text.
     """
     path = Path(path)
     text = path.read_text(encoding="utf-8-sig")
@@ -61,6 +62,11 @@ def read_rows(path: str | Path) -> list[dict[str, Any]]:
         rows = value if isinstance(value, list) else [value]
     elif path.suffix in (".jsonl", ".ndjson"):
         rows = [json.loads(line) for line in text.splitlines() if line.strip()]
+    elif path.suffix == ".xml":
+        root = ET.fromstring(text)  # noqa: S314 - a script's own project
+        parents = [element for element in root.iter() if len({one.tag for one in element}) == 1]
+        elements = max(parents, key=len, default=())  # most often repeated
+        rows = [{**element.attrib, **{one.tag: (one.text or "").strip() for one in element}} for element in elements]
     else:
         separator = max(",;\t|", key=text.partition("\n")[0].count)
         rows = list(csv.DictReader(io.StringIO(text, newline=""), delimiter=separator, restval=""))
@@ -75,12 +81,12 @@ def read_ini(path: str | Path) -> dict[str, dict[str, str]]:
     return {name: dict(parser[name]) for name in parser.sections()}
 
 
-def write_rows(path: str | Path, rows: Iterable[dict[str, Any]], columns: Sequence[str] = ()) -> None:
+def write_rows(path: str | Path, rows: Iterable[dict[str, Any]] | dict[str, Any], columns: Sequence[str] = ()) -> None:
     """Write a list of dictionaries to a .csv, .tsv, .json or .jsonl file, and its folder if there is none.
 
     Without columns, it has all keys of the rows.
     """
-    path, rows = Path(path), list(rows)
+    path, rows = Path(path), [rows] if isinstance(rows, dict) else list(rows)
     known = list(dict.fromkeys(key for row in rows for key in row))
     columns = list(columns) or known
     if unknown := [name for name in columns if name not in known]:
@@ -100,19 +106,27 @@ def write_rows(path: str | Path, rows: Iterable[dict[str, Any]], columns: Sequen
     print(f"wrote {path}: {len(picked)} rows")
 
 
-def write_table(database: str | Path, table: str, rows: Iterable[dict[str, Any]]) -> None:
-    """Write a list of dictionaries to a table of an SQLite file, in place of the table if there is one."""
-    rows = list(rows)
-    columns = list(dict.fromkeys(key for row in rows for key in row))
+def write_table(
+    database: str | Path, table: str, rows: Iterable[dict[str, Any]] | dict[str, Any], columns: Sequence[str] = ()
+) -> None:
+    """Add a list of dictionaries to a table of an SQLite file, which is made; without columns, it has all their keys.
+
+    What a table had before the script ran is replaced.
+    """
+    rows = [rows] if isinstance(rows, dict) else list(rows)
+    columns = list(columns) or list(dict.fromkeys(key for row in rows for key in row))
     names = ", ".join('"' + name.replace('"', '""') + '"' for name in columns)
     target = '"' + table.replace('"', '""') + '"'
+    begun = write_table.__dict__.setdefault("begun", set())
     Path(database).parent.mkdir(parents=True, exist_ok=True)
     with closing(sqlite3.connect(database)) as connection, connection:
-        connection.execute(f"DROP TABLE IF EXISTS {target}")
-        connection.execute(f"CREATE TABLE {target} ({names})")
-        marks = ", ".join("?" for _ in columns)
+        if (str(database), table) not in begun:
+            connection.execute(f"DROP TABLE IF EXISTS {target}")
+            connection.execute(f"CREATE TABLE {target} ({names})")
+        begun.add((str(database), table))
         values = [[row.get(name) for name in columns] for row in rows]
-        connection.executemany(f"INSERT INTO {target} VALUES ({marks})", values)  # noqa: S608 - quoted above
+        marks = ", ".join("?" for _ in columns)
+        connection.executemany(f"INSERT INTO {target} ({names}) VALUES ({marks})", values)  # noqa: S608 - quoted above
     print(f"wrote table {table} of {database}: {len(rows)} rows")
 
 
@@ -122,8 +136,8 @@ KIT: dict[str, Callable[..., Any]] = {
 }
 LINEWISE = ("read_lines", "add_header")  # for what becomes of one file's lines
 WHEN = {  # what an instruction, or the path of a file, says where only these functions help
-    "read_rows": re.compile(r"csv|tsv|json|table|row", re.IGNORECASE),
-    "write_rows": re.compile(r"csv|tsv|json|table|row", re.IGNORECASE),
+    "read_rows": re.compile(r"csv|tsv|json|xml|table|row", re.IGNORECASE),
+    "write_rows": re.compile(r"csv|tsv|json|xml|table|row", re.IGNORECASE),
     "add_header": re.compile(r"header|licen[cs]e|copyright|notice|\b(?:top|beginning|start) of", re.IGNORECASE),
     "read_ini": re.compile(r"\.(ini|cfg)\b"),
     "write_table": re.compile(r"sql|database|\.db\b", re.IGNORECASE),
@@ -190,7 +204,9 @@ def add_kit(code: str) -> str:
 
 def _source(name: str) -> str:
     """A function as it stands in a script: without annotations, which would need more imports."""
-    _, *body = inspect.getsource(KIT[name]).rstrip().split("\n")
+    [function] = ast.parse(source := inspect.getsource(KIT[name]).rstrip()).body
+    assert isinstance(function, ast.FunctionDef)  # noqa: S101 - that is what the kit is made of
+    body = source.split("\n")[function.body[0].lineno - 1 :]
     return "\n".join([f"def {_head(name)}:", *(line.partition("  # noqa")[0] for line in body)])
 
 

@@ -18,19 +18,23 @@ from codeact.snapshot import Snapshot, list_files, read_file
 from codeact_sandbox.toolbox import ACCESS
 
 CONVENTIONS = ("AGENTS.md", "CLAUDE.md", ".github/copilot-instructions.md")
-DATA = frozenset({".csv", ".tsv", ".json", ".jsonl", ".ndjson", ".xlsx", ".xls", ".parquet", ".db", ".sqlite", ".log"})
+DATA = frozenset(
+    {".csv", ".tsv", ".json", ".jsonl", ".ndjson", ".xlsx", ".xls", ".parquet", ".db", ".sqlite", ".log", ".xml"}
+)
 TEXT = frozenset(
     {".py", ".md", ".rst", ".txt", ".toml", ".cfg", ".ini", ".yaml", ".yml", ".html", ".js", ".ts", ".css"}
 )
 TABLES = frozenset({".csv", ".tsv", ".log", ".txt", ".jsonl", ".ndjson"})
 RECORDS = frozenset({".json", ".jsonl", ".ndjson"})
 READING = {
+    ".xml": "xml.etree.ElementTree.parse({path}).getroot()",
     ".toml": "tomllib.load(open({path}, 'rb'))",
     ".ini": (
         "config = configparser.ConfigParser(interpolation=None); config.read({path}); then "
         "{{name: dict(config[name]) for name in config.sections()}}"
     ),
 }
+PLAIN = {".ini": "read_ini({path})", ".xml": "read_rows({path})"}  # for code that has the kit of scripts
 MAX_LISTED = 60
 MAX_RANKED = 400
 MAX_READ = 200_000
@@ -128,9 +132,7 @@ def _head(path: str, text: str, *, plain: bool) -> str:
     lines = text.splitlines()
     head = "\n".join(line[:LINE] for line in lines[:HEAD_LINES])
     what = "rows" if suffix in TABLES else "lines"
-    how = READING.get(suffix, "").format(path=repr(path))
-    if plain and suffix == ".ini":
-        how = f"read_ini({path!r})"
+    how = (PLAIN if plain else READING).get(suffix, "").format(path=repr(path))
     told = f"; read it with {how}" if how else ""
     parts = _split(path, lines, plain=plain) if suffix == ".log" else ""
     return f"{path} ({len(lines)} {what}{told}) begins:\n{head}{parts}"

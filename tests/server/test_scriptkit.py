@@ -88,3 +88,22 @@ def test_a_model_is_told_of_what_may_help_and_begins_with_its_files() -> None:
         "    # sorts people.json by name.\n    # Nothing else.\n    rows = read_rows('people.json')\n"
     )
     assert opening("x", paths, "FILES").endswith("    paths = FILES\n")
+
+
+def test_repeated_elements_are_rows(tmp_path: Path) -> None:
+    """Of an XML file, the elements that occur most often, with their attributes and what is in them."""
+    (tmp_path / "a.xml").write_text(
+        '<log><by>me</by><entries><one n="1"><kind>owl</kind></one><one n="2"><kind> </kind></one></entries></log>'
+    )
+    assert read_rows(tmp_path / "a.xml") == [{"n": "1", "kind": "owl"}, {"n": "2", "kind": ""}]
+
+
+def test_a_table_is_added_to_and_begun_anew_by_the_next_run(tmp_path: Path) -> None:
+    """A loop may write row by row; a second run of the script does not double them."""
+    code = 'def work():\n    for n in (1, 2):\n        write_table("a.db", "t", {"n": n, "x": 0}, columns=["n"])\n'
+    (tmp_path / "job.py").write_text(frame(add_kit(code), "x"))
+    for _ in range(2):
+        subprocess.run([sys.executable, "-I", "job.py"], cwd=tmp_path, check=True)
+    connection = sqlite3.connect(tmp_path / "a.db")
+    assert connection.execute("SELECT * FROM t").fetchall() == [(1,), (2,)]
+    connection.close()

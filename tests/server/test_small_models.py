@@ -6,14 +6,15 @@ import pytest
 
 from codeact.advice import advise
 from codeact.columns import describe_records, describe_table
+from codeact.compact import keep_helpers
 from codeact.consensus import essence_of, findings, names_in
-from codeact.filesets import describe_fileset
-from codeact.findings import unused_terms, wrong_columns
+from codeact.filesets import describe_fileset, named_folder
+from codeact.findings import unused_terms, without_content, wrong_columns
 from codeact.mending import allow_folders, sort_listings
 from codeact.settings import load_settings
 from codeact.snapshot import take_snapshot
 from codeact.trajectory import Action, Artifact, FileState, Observation, Step
-from codeact_sandbox.toolbox import describe_tools, log_rows, uses
+from codeact_sandbox.toolbox import begin_with_tools, describe_tools, log_rows, uses
 
 
 def step(stdout: str = "", *artifacts: Artifact) -> Step:
@@ -143,3 +144,27 @@ def test_columns_that_were_asked_for_are_there() -> None:
 def test_an_example_is_not_asked_for_by_name() -> None:
     """What an instruction only quotes as an example need not be in the code."""
     assert unused_terms("Write lines like 'de: menu.open' to missing.txt", "x") == ("missing.txt",)
+
+
+def test_what_has_nothing_in_it_is_seen() -> None:
+    """Tables without rows or with only zeros, and empty lists; what was deleted is none of them."""
+    for path, content in (("a.csv", b"id,n\n"), ("b.csv", b"id,n\nx,0\ny,0\n"), ("c.json", b"[]\n"), ("d.txt", b"")):
+        assert without_content({"gone.csv": None, path: FileState(content)}) == path
+    assert without_content({"a.csv": FileState(b"id,n\nx,0\ny,1\n"), "b.txt": FileState(b"x"), "c.csv": None}) == ""
+
+
+def test_code_begins_with_the_tools_that_a_question_asks_for() -> None:
+    """As their example does, in the folder that is named, up to what has to be filled in; words in names do not count."""
+    paths = ["orchard/trees.py", "tests/test_trees.py", "a.log"]
+
+    def begin(question: str) -> str:
+        return begin_with_tools(question, paths, named_folder(paths, question))
+
+    assert begin("Rename plum to prune everywhere") == 'from tools import rename\n\nprint(rename("'
+    assert 'functions("orchard/**/*.py")' in begin("Which functions in the package orchard have no docstring?")
+    assert (
+        begin("Which modules import the legacy_client?")
+        == 'from tools import imports\n\nfor row in imports("**/*.py"):\n    if "'
+    )
+    assert begin("What is the sum of all sales?") == ""
+    assert keep_helpers("from tools import rename\n\nprint(rename('a', 'b'))") == "\nprint(rename('a', 'b'))"
