@@ -19,6 +19,8 @@ LINK = re.compile(
     re.MULTILINE,
 )
 
+AFTER_ESCAPE = r"(?<=(?<!\\)\\[abfnrtv])"  # of a text in code, such as "\nNAME": its letter is no part of the name
+
 # The Common Log Format of web servers, and the Combined one.
 ACCESS = re.compile(
     r'(?P<client>\S+) \S+ (?P<user>\S+) \[(?P<time>[^\]]+)\] "(?P<method>\S+) (?P<path>\S+)[^"]*" (?P<status>\d{3})'
@@ -141,7 +143,9 @@ def rename(old: str, new: str, pattern: str = "**/*") -> str:
     """rename(old, new, pattern="**/*"): rename a name or a command-line option as a whole word in all text files, with
     the attribute that argparse makes of an option; says where.
     """
-    pairs = [(rf"(?<![\w-]){re.escape(old)}(?![\w-])" if old.startswith("-") else rf"\b{re.escape(old)}\b", new)]
+    inside = r"[\w-]" if old.startswith("-") else r"\w"
+    begin = rf"(?:(?<!{inside})|{AFTER_ESCAPE})" if re.match(r"[\w-]", old) else ""
+    pairs = [(rf"{begin}{re.escape(old)}(?!{inside})", new)]
     if old.startswith("--"):  # the attribute that argparse and click make of it
         was, now = (name.lstrip("-").replace("-", "_") for name in (old, new))
         pairs += [(rf"(?<=\.){re.escape(was)}\b(?!\()", now), (rf"(?<=dest=[\"']){re.escape(was)}(?=[\"'])", now)]

@@ -14,7 +14,7 @@ from codeact.mending import allow_folders, sort_listings
 from codeact.settings import load_settings
 from codeact.snapshot import take_snapshot
 from codeact.trajectory import Action, Artifact, FileState, Observation, Step
-from codeact_sandbox.toolbox import begin_with_tools, describe_tools, log_rows, uses
+from codeact_sandbox.toolbox import begin_with_tools, describe_tools, log_rows, rename, uses
 
 
 def step(stdout: str = "", *artifacts: Artifact) -> Step:
@@ -168,3 +168,14 @@ def test_code_begins_with_the_tools_that_a_question_asks_for() -> None:
     )
     assert begin("What is the sum of all sales?") == ""
     assert keep_helpers("from tools import rename\n\nprint(rename('a', 'b'))") == "\nprint(rename('a', 'b'))"
+
+
+def test_a_name_after_an_escape_is_renamed_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In a text in code, the letter of an escape is no part of the name that follows; parts of names are left alone."""
+    monkeypatch.chdir(tmp_path)
+    text = r'x = "\npoll = 5; polls, my_poll, C:\\npoll" + r"\bpoll\b", "\t--max-size 3"' + "\n"
+    Path("a.py").write_text(text)
+    assert rename("poll", "fresh") == "a.py: 2 places"
+    assert rename("--max-size", "--limit") == "a.py: 1 places"
+    changed = r'x = "\nfresh = 5; polls, my_poll, C:\\npoll" + r"\bfresh\b", "\t--limit 3"' + "\n"
+    assert Path("a.py").read_text() == changed
