@@ -15,7 +15,8 @@ from codeact_sandbox.helpers import files, read_text, write
 
 URL = re.compile(r"[a-z][a-z0-9+.-]*:|//|#", re.IGNORECASE)
 LINK = re.compile(
-    r"\]\(\s*<?([^)>\s]+)|(?:href|src)\s*=\s*[\"']([^\"']+)|^\s*\[[^\]]+\]:\s*(\S+)|^\.\. _[^:]+:\s*(\S+)",
+    r"\]\(\s*<?([^)>\s]+)|(?:href|src)\s*=\s*[\"']([^\"']+)|^\s*\[[^\]]+\]:\s*(\S+)|^\.\. _[^:]+:\s*(\S+)"
+    r"|\[\[([^\W\d][\w /-]*)(?:[|#][^\]\n]*)?\]\]",  # [[a page of a wiki|as it is called here]]
     re.MULTILINE,
 )
 
@@ -36,12 +37,17 @@ def imports(pattern: str = "**/*.py") -> list[dict[str, Any]]:
             if isinstance(node, ast.Import):
                 rows += [{"path": path, "line": node.lineno, "module": alias.name} for alias in node.names]
             elif isinstance(node, ast.ImportFrom):
-                base = "." * node.level + (node.module or "")
-                joint = "" if base.endswith(".") or not base else "."
-                rows += [
-                    {"path": path, "line": node.lineno, "module": f"{base}{joint}{one.name}"} for one in node.names
-                ]
+                base = ".".join(filter(None, [_package(path, node.level), node.module]))
+                names = [f"{base}.{alias.name}" if base else alias.name for alias in node.names]
+                rows += [{"path": path, "line": node.lineno, "module": name} for name in names]
     return rows
+
+
+def _package(path: str, level: int) -> str:
+    """The package that an import with so many dots begins from, in the module at a path; empty for none."""
+    folders = path.split("/")[:-1]
+    folders = folders[1:] if folders[:1] == ["src"] else folders
+    return ".".join(folders[: len(folders) - level + 1]) if level else ""
 
 
 def functions(pattern: str = "**/*.py") -> list[dict[str, Any]]:
@@ -87,8 +93,8 @@ def _kind(node: Any, name: str, called: set[int]) -> str:  # noqa: ANN401 - any 
 
 
 def links(pattern: str = "**/*") -> list[dict[str, Any]]:
-    """links(pattern="**/*"): links and pictures in Markdown, HTML and reST, as rows with path, line, target, file (the
-    file it leads to, empty for the web), exists.
+    """links(pattern="**/*"): links and pictures in Markdown (also [[page]]), HTML and reST, as rows with path, line,
+    target, file (the file it leads to, empty for the web), exists.
     """
     rows = []
     for path in files(pattern):
@@ -98,6 +104,8 @@ def links(pattern: str = "**/*") -> list[dict[str, Any]]:
         for found in LINK.finditer(text):
             target = next(group for group in found.groups() if group)
             local = "" if URL.match(target) else re.split(r"[#?]", target)[0]
+            if found[0].startswith("[["):
+                local += os.path.splitext(path)[1]
             base = "" if local.startswith("/") else os.path.dirname(path)
             file = os.path.normpath(os.path.join(base, local.lstrip("/"))).replace(os.sep, "/") if local else ""
             row = {"path": path, "line": text.count("\n", 0, found.start()) + 1, "target": target, "file": file}
@@ -146,7 +154,7 @@ def rename(old: str, new: str, pattern: str = "**/*") -> str:
     inside = r"[\w-]" if old.startswith("-") else r"\w"
     begin = rf"(?:(?<!{inside})|{AFTER_ESCAPE})" if re.match(r"[\w-]", old) else ""
     pairs = [(rf"{begin}{re.escape(old)}(?!{inside})", new)]
-    if old.startswith("--"):  # the attribute that argparse and click make of it
+    if "-" in old.rstrip("-"):  # the attribute that argparse and click make of it
         was, now = (name.lstrip("-").replace("-", "_") for name in (old, new))
         pairs += [(rf"(?<=\.){re.escape(was)}\b(?!\()", now), (rf"(?<=dest=[\"']){re.escape(was)}(?=[\"'])", now)]
     told = []
@@ -193,7 +201,28 @@ NEEDS = {  # endings of files without which a function has nothing to say
 MARKED = re.compile(r"\b(decorat|skip|mark|xfail|fixture|deprecat)", re.IGNORECASE)
 UNUSED = re.compile(r"\b(unused|not used|nowhere|never|orphan)", re.IGNORECASE)
 UNDOCUMENTED = re.compile(r"\bdoc(string|ument)", re.IGNORECASE)
+RENAMED = re.compile(
+    r"\brenam\w* .*?[`'\"]?(-{0,2}\w[\w.-]*)[`'\"]? (?:to|into) [`'\"]?(-{0,2}\w[\w.-]*\w)", re.IGNORECASE
+)
+LONGEST = re.compile(r"\b(long|short|large|big|small)(er|est)?\b|\bhow many lines", re.IGNORECASE)
+DEAD = re.compile(r"\b(dead|broken|missing|dangling|not exist|404)", re.IGNORECASE)
 OTHER_EXAMPLES = (  # for questions with such words
+    (
+        "functions",
+        LONGEST,
+        """\
+rows = sorted(functions("FOLDER/**/*.py"), key=lambda row: row["lines"], reverse=True)
+for row in rows[:HOW_MANY]:
+    print(f"{row['path']}:{row['line']} {row['name']}: {row['lines']} lines")""",
+    ),
+    (
+        "links",
+        DEAD,
+        """\
+for row in links("FOLDER/**/*"):
+    if row["file"] and not row["exists"]:
+        print(f"{row['path']}:{row['line']} links to {row['target']}, which does not exist")""",
+    ),
     (
         "functions",
         MARKED,
@@ -226,8 +255,7 @@ for row in imports("FOLDER/**/*.py"):
     if "NAME" in row["module"]:
         print(f"{row['path']}:{row['line']} imports {row['module']}")""",
     "functions": """\
-rows = sorted(functions("FOLDER/**/*.py"), key=lambda row: row["lines"], reverse=True)
-for row in rows[:HOW_MANY]:
+for row in functions("FOLDER/**/*.py"):
     print(f"{row['path']}:{row['line']} {row['name']}: {row['lines']} lines")""",
     "uses": """\
 for row in uses("NAME"):
@@ -235,8 +263,7 @@ for row in uses("NAME"):
         print(f"{row['path']}:{row['line']} {row['text']}")""",
     "links": """\
 for row in links("FOLDER/**/*"):
-    if row["file"] and not row["exists"]:
-        print(f"{row['path']}:{row['line']} links to {row['target']}, which does not exist")""",
+    print(f"{row['path']}:{row['line']} links to {row['target']}")""",
     "duplicates": """\
 for group in duplicates("FOLDER/**/*"):
     print("The same: " + ", ".join(group))""",
@@ -268,11 +295,16 @@ def describe_tools(question: str = "", paths: Sequence[str] = (), folder: str = 
 
 
 def begin_with_tools(question: str, paths: Sequence[str], folder: str = "") -> str:
-    """How code begins that uses these functions: as the example does, up to what is to be filled in."""
+    """How code begins that uses these functions: as the example does, up to what is to be filled in.
+
+    Of an example that is not for questions of just this kind, it is the first line at most.
+    """
     chosen = _choose(question, paths)
     if not chosen:
         return ""
     example = _example(chosen[0], question, folder) if len(chosen) == 1 else ""
+    if _find_other(chosen[0], question) is None:
+        example = "".join(example.splitlines(keepends=True)[:1])
     known, _, _ = re.sub(r"\b[A-Z_]{3,}\b.*", "\0", example, count=1, flags=re.DOTALL).partition("\0")
     return f"from {MODULE} import {', '.join(chosen)}\n\n{known}"
 
@@ -282,12 +314,20 @@ def _choose(question: str, paths: Sequence[str]) -> list[str]:
     said = set(re.findall(r"(?<![\w./-])[a-z]+(?![\w/])", question.lower()))
     chosen = [name for name in TOOLS if said & set(WORDS[name].split()) and _has_matter(name, paths)]
     chosen = ["rename"] if "rename" in chosen else chosen  # its words are plain, and name things of every kind
-    return [name for name in chosen if name != "functions" or "uses" not in chosen]
+    chosen = [name for name in chosen if name != "functions" or "uses" not in chosen]
+    return [name for name in chosen if name != "duplicates" or len(chosen) == 1 or said & {"duplicate", "duplicates"}]
 
 
 def _example(name: str, question: str, folder: str) -> str:
-    others = (code for one, words, code in OTHER_EXAMPLES if one == name and words.search(question))
-    return next(others, EXAMPLES[name]).replace("FOLDER/", f"{folder}/" if folder else "")
+    example = _find_other(name, question) or EXAMPLES[name]
+    if found := RENAMED.search(question):
+        example = example.replace("OLD", found[1]).replace("NEW", found[2])
+    return example.replace("FOLDER/", f"{folder}/" if folder else "")
+
+
+def _find_other(name: str, question: str) -> str | None:
+    """The example of a function for questions such as this."""
+    return next((code for one, words, code in OTHER_EXAMPLES if one == name and words.search(question)), None)
 
 
 def _has_matter(name: str, paths: Sequence[str]) -> bool:

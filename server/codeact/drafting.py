@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from codeact import editing, scriptkit
+from codeact import editing, kits
 from codeact.advice import advise
 from codeact.agent import Assignment, Verdict
 from codeact.answers import quote
@@ -66,7 +66,7 @@ class Drafting:
             "script-edit" if self.files else "script-compact" if compact else "script",
             fileset=f"- The files meant are {fileset}" if fileset else "",
             files=self.files,
-            kit=scriptkit.describe_kit(scriptkit.choose_kit(task.instruction, paths, linewise=bool(self.files))),
+            kit=kits.describe_kit(kits.choose_kit(task.instruction, paths, linewise=bool(self.files))),
             workspace=describe_workspace(self.snapshot, task.instruction, size, plain=compact),
             conventions=describe_conventions(self.snapshot, size // 8),
             instruction="\n\n".join(filter(None, (task.instruction, task.shown))),
@@ -93,7 +93,7 @@ class Drafting:
         instruction = self.walk.task.instruction
         if self.files:
             return editing.opening(instruction, paths)
-        return scriptkit.opening(instruction, paths, fileset)
+        return kits.opening(instruction, paths, fileset)
 
     async def _essence(self, _: Sequence[Step]) -> str:
         """What the script has done."""
@@ -102,7 +102,7 @@ class Drafting:
     def _frame(self, block: str) -> str:
         """The script around a small model's code."""
         code = editing.complete(block, self.files) if self.files else block
-        return frame(scriptkit.add_kit(allow_folders(sort_listings(code))), self.walk.task.instruction)
+        return frame(kits.add_kit(allow_folders(sort_listings(code))), self.walk.task.instruction)
 
     def _write(self, script: str) -> str:
         """The action that puts a script in its place."""

@@ -10,7 +10,7 @@ from pathlib import PurePosixPath
 
 from codeact.filesets import bare, describe_fileset, spell_out
 from codeact.findings import unmade_files
-from codeact.scriptkit import choose_kit, import_line
+from codeact.kits import choose_kit, import_line
 
 FUNCTION = "change"
 VERBS = """
@@ -61,7 +61,8 @@ def opening(instruction: str, paths: Sequence[str]) -> str:
     read = [f"    {name} = read_lines({path!r})\n" for path, name in names.items()]
     kit = import_line(choose_kit(instruction, paths, linewise=True))
     begun = f"```python\nimport re\n{kit}\n\n\ndef {FUNCTION}(lines, path):\n"
-    return begun + spell_out(instruction) + "".join(read)
+    added = f"    lines = add_header(lines, {names[named[0]]})\n" if len(named) == 1 and "add_header" in kit else ""
+    return begun + spell_out(instruction) + "".join(read) + added
 
 
 def complete(code: str, files: str) -> str:

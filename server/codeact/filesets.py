@@ -59,6 +59,8 @@ def describe_fileset(paths: Sequence[str], instruction: str) -> str:
 def named_folder(paths: Sequence[str], instruction: str) -> str:
     """The only folder of the workspace that an instruction names as such; empty if there is none, or several."""
     folders = {str(parent) for path in paths for parent in PurePosixPath(path).parents} - {"."}
+    for path in sorted(paths, key=len, reverse=True):
+        instruction = instruction.replace(path, " ")  # a file's folder is not what is meant
     said = [word for pattern in (FOLDER, *PLACES) for word in pattern.findall(instruction)]
     named = {found.rstrip("/") for found in said} & folders
     outer = {one for one in named if not any(one.startswith(f"{other}/") for other in named)}

@@ -23,7 +23,7 @@ TERM = re.compile(
     re.IGNORECASE,
 )
 EXAMPLE = re.compile(r"\b(?:like|such as|for example|e\.g\.),? *(['\"`]).*?\1", re.IGNORECASE)
-COLUMNS = re.compile(r"\bcolumns:? ((?:`?\w+`?, )+`?\w+`?(?:,? and `?\w+`?)?|`?\w+`? and `?\w+`?)(?=[.;,)\n]|$)")
+COLUMNS = re.compile(r"\bcolumns:? ((?:`?\w+`?, )*`?\w+`?,? and `?\w+`?|(?:`?\w+`?, )+`?\w+`?(?=[.;)\n]|$))")
 CITATION = re.compile(r"(?<![\w/.-])(?P<path>(?:[\w.-]+/)*[\w.-]+\.[a-z]{1,5}):(?P<line>\d+)")
 
 

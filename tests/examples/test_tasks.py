@@ -1,8 +1,10 @@
 """The tasks for ask and script are sound: what a good model writes is judged right, and a plausible mistake wrong.
 
-Both go through the real command line: sandbox, artifacts, diff and proof; only the model's words are scripted.
+Both go through the real command line: sandbox, artifacts, diff and proof; only the model's words are scripted. Some of
+the tasks are proven each time. All of them: CODEACT_TEST_TASKS=all.
 """
 
+import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -22,7 +24,8 @@ pytestmark = [
     pytest.mark.bubblewrap,
     pytest.mark.skipif(shutil.which("bwrap") is None, reason="bubblewrap is not installed"),
 ]
-ALL = [errand for name in errands.SETS for errand in errands.load_errands(name)]
+SEEN, UNSEEN = (errands.load_errands(name) for name in errands.SETS)
+SAMPLE = [*UNSEEN, *SEEN[:: 1 if os.environ.get("CODEACT_TEST_TASKS") == "all" else 5]]
 
 
 @pytest.fixture(scope="module")
@@ -36,7 +39,7 @@ def kit(tmp_path_factory: pytest.TempPathFactory) -> None:
 
 
 @pytest.mark.usefixtures("kit")
-@pytest.mark.parametrize("errand", ALL, ids=[errand.name for errand in ALL])
+@pytest.mark.parametrize("errand", SAMPLE, ids=lambda errand: errand.name)
 def test_good_work_is_right_and_a_mistake_is_wrong(
     errand: errands.Errand, tmp_path: Path, scripted: Callable[..., ScriptedOpenAI], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from codeact.editing import complete, files_to_change, opening
 from codeact.framing import frame
-from codeact.scriptkit import add_kit
+from codeact.kits import add_kit
 
 PATHS = ["HEADER.txt", "README.md", "data/a.csv", "data/b.csv", "src/a.py", "src/b/c.py"]
 

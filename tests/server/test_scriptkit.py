@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from codeact.framing import frame
-from codeact.scriptkit import add_kit, choose_kit, describe_kit, opening, read_ini, read_rows, write_rows
+from codeact.kits import add_kit, choose_kit, describe_kit, opening
+from codeact.scriptkit import read_ini, read_rows, totals, write_rows
 
 CSV = '\ufeffid;name;size\n1;"a; b";\n2;ü\n'
 RECORDS = [{"id": 1, "size": None}, {"id": 2, "tag": "x"}]
@@ -107,3 +108,15 @@ def test_a_table_is_added_to_and_begun_anew_by_the_next_run(tmp_path: Path) -> N
     connection = sqlite3.connect(tmp_path / "a.db")
     assert connection.execute("SELECT * FROM t").fetchall() == [(1,), (2,)]
     connection.close()
+
+
+def test_totals_of_groups_are_numbers_as_people_write_them() -> None:
+    """Whole numbers stay whole, tenths add up, empty cells count nothing; without a column rows are counted."""
+    rows = [
+        {"job": "a", "hours": "0.1"},
+        {"job": "a", "hours": "0.2"},
+        {"job": "b", "hours": ""},
+        {"job": "b", "hours": "2"},
+    ]
+    assert totals(rows, "job", "hours") == {"a": 0.3, "b": 2}
+    assert totals(rows, by="job") == {"a": 2, "b": 2}

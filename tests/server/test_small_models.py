@@ -14,7 +14,7 @@ from codeact.mending import allow_folders, sort_listings
 from codeact.settings import load_settings
 from codeact.snapshot import take_snapshot
 from codeact.trajectory import Action, Artifact, FileState, Observation, Step
-from codeact_sandbox.toolbox import begin_with_tools, describe_tools, log_rows, rename, uses
+from codeact_sandbox.toolbox import begin_with_tools, describe_tools, imports, links, log_rows, rename, uses
 
 
 def step(stdout: str = "", *artifacts: Artifact) -> Step:
@@ -160,12 +160,12 @@ def test_code_begins_with_the_tools_that_a_question_asks_for() -> None:
     def begin(question: str) -> str:
         return begin_with_tools(question, paths, named_folder(paths, question))
 
-    assert begin("Rename plum to prune everywhere") == 'from tools import rename\n\nprint(rename("'
-    assert 'functions("orchard/**/*.py")' in begin("Which functions in the package orchard have no docstring?")
     assert (
         begin("Which modules import the legacy_client?")
-        == 'from tools import imports\n\nfor row in imports("**/*.py"):\n    if "'
+        == 'from tools import imports\n\nfor row in imports("**/*.py"):\n'
     )
+    assert "exists" in begin_with_tools("Which links of docs/ are dead?", ["docs/a.md"], "docs")
+    assert "exists" not in begin_with_tools("Which pages have links to the shop?", ["docs/a.md"], "")
     assert begin("What is the sum of all sales?") == ""
     assert keep_helpers("from tools import rename\n\nprint(rename('a', 'b'))") == "\nprint(rename('a', 'b'))"
 
@@ -179,3 +179,27 @@ def test_a_name_after_an_escape_is_renamed_too(tmp_path: Path, monkeypatch: pyte
     assert rename("--max-size", "--limit") == "a.py: 1 places"
     changed = r'x = "\nfresh = 5; polls, my_poll, C:\\npoll" + r"\bfresh\b", "\t--limit 3"' + "\n"
     assert Path("a.py").read_text() == changed
+
+
+def test_links_of_a_wiki_lead_to_its_pages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A name in double brackets is a page beside; what only looks like one in code is none."""
+    monkeypatch.chdir(tmp_path)
+    Path("a.md").write_text("[[b]], [[c d|so called]], [x](b.md#y)\n[[tool.x]] [[ -f a ]] [[1]]\n")
+    Path("b.md").write_text("[[a#top]]\n")
+    found = [(row["path"], row["line"], row["file"], row["exists"]) for row in links()]
+    assert found == [
+        ("a.md", 1, "b.md", True),
+        ("a.md", 1, "c d.md", False),
+        ("a.md", 1, "b.md", True),
+        ("b.md", 1, "a.md", True),
+    ]
+
+
+def test_imports_are_told_by_their_full_names(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A relative import is what it leads to, also below `src`."""
+    monkeypatch.chdir(tmp_path)
+    Path("src/post/back").mkdir(parents=True)
+    Path("src/post/back/a.py").write_text(
+        "from . import b\nfrom ..old import c\nfrom .. import old\nimport os.path\nfrom re import sub\n"
+    )
+    assert [row["module"] for row in imports()] == ["post.back.b", "post.old.c", "post.old", "os.path", "re.sub"]
