@@ -52,16 +52,18 @@ def _package(path: str, level: int) -> str:
 
 def functions(pattern: str = "**/*.py") -> list[dict[str, Any]]:
     """functions(pattern="**/*.py"): all functions and methods, as rows with path, line, name, lines (how many),
-    decorators (a list of texts), doc.
+    decorators (a list of texts), doc, source (the code).
     """
     rows = []
     for path, tree in _trees(pattern):
+        texts = read_text(path).splitlines()
         for node in ast.walk(tree):
             if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
                 lines = (node.end_lineno or node.lineno) - node.lineno + 1
                 decorators = [_unparse(one) for one in node.decorator_list]
                 row = {"path": path, "line": node.lineno, "name": node.name, "lines": lines}
-                rows.append({**row, "decorators": decorators, "doc": ast.get_docstring(node) or ""})
+                source = "\n".join(texts[node.lineno - 1 : node.end_lineno])
+                rows.append({**row, "decorators": decorators, "doc": ast.get_docstring(node) or "", "source": source})
     return rows
 
 

@@ -73,7 +73,7 @@ def read_ini(path: str | Path) -> dict[str, dict[str, str]]:
 
 
 def totals(rows: Iterable[dict[str, Any]], by: str, of: str = "") -> dict[Any, float]:
-    """The sum of the numbers in a column for each value of another one, as a dictionary; without `of` it counts rows."""
+    """The sum of the numbers in a column for each value of another, as a dictionary; without `of` it counts rows."""
     found: dict[Any, float] = {}
     for row in rows:
         number = float(row[of] or 0) if of else 1
