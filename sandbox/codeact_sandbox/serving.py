@@ -120,7 +120,7 @@ class Worker:
         if child and not self.child:
             self._forget(child)
         self.program = 0
-        _kill(_others() - before)
+        _kill(_others() - before - self.forks.processes())
         for capture in (stdout, stderr):
             capture.drain()
         outcome.update(stdout=stdout.text(), stderr=stderr.text(), seconds=time.monotonic() - started)

@@ -26,6 +26,7 @@ CONFIGURATION = (
 )  # fmt: skip
 MAX_KEPT = 2
 MAX_COUNTED = 50
+MAX_FAILED = 3
 SECONDS = 5.0  # that it may take to be ready, or to answer
 
 Command = tuple[tuple[str, ...], tuple[tuple[str, str], ...]]
@@ -48,7 +49,8 @@ class Templates:
         self.learned = learned
         self.asked: Counter[Command] = Counter()
         self.last: Command | None = None
-        self.kept: dict[Command, Template | None] = {}  # None: it cannot have one
+        self.failed: Counter[Command] = Counter()
+        self.kept: dict[Command, Template] = {}
 
     def fork(self, request: dict[str, Any], descriptors: list[int]) -> int:
         """The process id of a fork that does what was asked, if a template is there for it; else 0."""
@@ -67,7 +69,7 @@ class Templates:
             pid: int = receive(template.line)[0]["pid"]
         except (OSError, ValueError, KeyError):
             self._drop(command)
-            self.kept[command] = None
+            self.failed[command] += 1
             return 0
         return pid
 
@@ -80,6 +82,8 @@ class Templates:
         command = self.last
         if command is None or command in self.kept or self.asked[command] < 2:  # noqa: PLR2004 - once is no habit
             return
+        if self.failed[command] >= MAX_FAILED:
+            return
         if len(self.asked) > MAX_COUNTED:
             self.asked.clear()
         for old in list(self.kept)[: -MAX_KEPT + 1]:
@@ -88,7 +92,7 @@ class Templates:
         ours, theirs = socket.socketpair()
         pid = os.fork()
         if pid == 0:
-            lines = [template.line for template in self.kept.values() if template]
+            lines = [template.line for template in self.kept.values()]
             for end in (ours, *lines, *hidden):
                 os.close(end if isinstance(end, int) else end.detach())
             _become_template(command, theirs, self.learned, self.root, known)
@@ -103,8 +107,6 @@ class Templates:
 
     def _drop(self, command: Command) -> None:
         template = self.kept.pop(command)
-        if template is None:
-            return
         template.line.close()
         with contextlib.suppress(ProcessLookupError, ChildProcessError):
             os.kill(template.pid, signal.SIGKILL)
