@@ -203,9 +203,9 @@ NEEDS = {  # endings of files without which a function has nothing to say
 MARKED = re.compile(r"\b(decorat|skip|mark|xfail|fixture|deprecat)", re.IGNORECASE)
 UNUSED = re.compile(r"\b(unused|not used|nowhere|never|orphan)", re.IGNORECASE)
 UNDOCUMENTED = re.compile(r"\bdoc(string|ument)", re.IGNORECASE)
-RENAMED = re.compile(
-    r"\brenam\w* .*?[`'\"]?(-{0,2}\w[\w.-]*)[`'\"]? (?:to|into) [`'\"]?(-{0,2}\w[\w.-]*\w)", re.IGNORECASE
-)
+RENAMED = re.compile(r"\brenam\w* (.*?) (?:to|into) [`'\"]?(-{0,2}\w[\w.-]*\w)", re.IGNORECASE)
+NAME = re.compile(r"(?<![\w-])-{0,2}\w[\w.-]*\w")
+MARKS = re.compile(r"^--?|[_.\d]|[a-z][A-Z]")  # of what is a name rather than a word
 LONGEST = re.compile(r"\b(long|short|large|big|small)(er|est)?\b|\bhow many lines", re.IGNORECASE)
 DEAD = re.compile(r"\b(dead|broken|missing|dangling|not exist|404)", re.IGNORECASE)
 OTHER_EXAMPLES = (  # for questions with such words
@@ -322,9 +322,21 @@ def _choose(question: str, paths: Sequence[str]) -> list[str]:
 
 def _example(name: str, question: str, folder: str) -> str:
     example = _find_other(name, question) or EXAMPLES[name]
-    if found := RENAMED.search(question):
-        example = example.replace("OLD", found[1]).replace("NEW", found[2])
+    old, new = _find_names(question)
+    if old and new:
+        example = example.replace("OLD", old).replace("NEW", new)
     return example.replace("FOLDER/", f"{folder}/" if folder else "")
+
+
+def _find_names(question: str) -> tuple[str, str]:
+    """What is to be renamed to what, as far as a question tells; empty texts if it does not."""
+    found = RENAMED.search(question)
+    names = NAME.findall(found[1]) if found else []
+    if not (found and names):
+        return "", ""
+    alike = [name for name in names if name.startswith("-") == found[2].startswith("-")]
+    marked = [name for name in alike if MARKS.search(name)]
+    return ([*alike[-1:], *marked[-1:]] or [""])[-1], found[2]
 
 
 def _find_other(name: str, question: str) -> str | None:

@@ -34,6 +34,7 @@ COMPACT_SIZE, FULL_SIZE = 3500, 16_000
 COMPACT_CONVENTIONS, FULL_CONVENTIONS = 400, 4000
 TABLE = re.compile(r"\.(csv|tsv|json|jsonl|xlsx?|parquet)\b")
 GROUPS = re.compile(r"\b(per|by|each|every|average|mean|total|sum|most|top|highest|lowest)\b", re.IGNORECASE)
+LARGEST = re.compile(r"\b(most|top|highest|largest|biggest|best|longest|greatest|leading)\b", re.IGNORECASE)
 CHART = re.compile(r"\b(chart|plot|graph|diagram|histogram|draw|figure|visuali[sz]e|pie|bars?)\w*", re.IGNORECASE)
 LIBRARIES = ("numpy", "pandas", "matplotlib", "openpyxl", "plotly", "yaml", "requests", "PIL")
 
@@ -154,7 +155,8 @@ class Inquiry:
         """What a small model is told of how to go about it: no word that this task does not need."""
         question = self.walk.task.instruction
         charts = fill("ask-how-chart") if CHART.search(question) else ""
-        groups = fill("ask-how-groups") if GROUPS.search(question) and self._has_tables() else ""
+        largest = ", the largest of them .nlargest(HOW_MANY)" if LARGEST.search(question) else ""
+        groups = fill("ask-how-groups", largest=largest) if GROUPS.search(question) and self._has_tables() else ""
         tools = describe_tools(question, *self._about_files())
         helpers = fill("ask-how-tools", tools=tools) if tools else ""
         return fill("ask-how-compact", charts=charts, groups=groups, helpers=helpers)

@@ -164,6 +164,13 @@ def test_code_begins_with_the_tools_that_a_question_asks_for() -> None:
         begin("Which modules import the legacy_client?")
         == 'from tools import imports\n\nfor row in imports("**/*.py"):\n'
     )
+    for question, names in (
+        ("Please rename the option --lang of audioguide to --language everywhere.", '"--lang", "--language"'),
+        ("Rename the function calc_tot in shop to order_total everywhere", '"calc_tot", "order_total"'),
+        ("Rename the class Cart to Basket.", '"Cart", "Basket"'),
+        ("Rename the command to --x", '"'),
+    ):
+        assert begin(question).endswith(f"print(rename({names}))" if "," in names else 'print(rename("')
     assert "exists" in begin_with_tools("Which links of docs/ are dead?", ["docs/a.md"], "docs")
     assert "exists" not in begin_with_tools("Which pages have links to the shop?", ["docs/a.md"], "")
     assert begin("What is the sum of all sales?") == ""
