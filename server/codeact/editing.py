@@ -4,6 +4,7 @@ It gets such a function right far more often than the same work between walking 
 """
 
 import ast
+import keyword
 import re
 from collections.abc import Collection, Sequence
 from pathlib import PurePosixPath
@@ -14,9 +15,9 @@ from codeact.kits import choose_kit, import_line
 
 FUNCTION = "change"
 VERBS = """
-add append bump capitalise capitalize change convert correct delete drop ensure expand fix give indent insert make
-normalise normalize prepend put remove rename replace reformat set shorten sort strip swap trim unify update wrap
-"""
+add capitalise capitalize change convert correct delete drop ensure expand fix give insert make normalise normalize
+prepend put remove rename replace reformat set shorten sort strip trim unify update
+"""  # of what is done once: a second run must change nothing
 GATHERING = re.compile(r"\b(?:in)?to (?:one|a single|another)\b|\b(?:collects?|lists?|counts?|merges?|reports?)\b")
 REST = re.compile(r"^(?!def |class |@|import |from |[)\]}])[^\s#]", re.MULTILINE)
 TEXTS = (".txt", ".md", ".rst", ".tmpl")
@@ -57,7 +58,7 @@ def files_to_change(instruction: str, paths: Sequence[str]) -> str:
 def opening(instruction: str, paths: Sequence[str]) -> str:
     """How a model's function begins, for a model that goes on from there: with the texts that the task names."""
     named = [path for path in paths if path.endswith(TEXTS) and PurePosixPath(path).name in instruction]
-    names = {path: re.sub(r"\W", "_", PurePosixPath(path).stem.lower()) for path in named}
+    names = {path: _as_name(PurePosixPath(path).stem) for path in named}
     read = [f"    {name} = read_lines({path!r})\n" for path, name in names.items()]
     kit = import_line(choose_kit(instruction, paths, linewise=True))
     begun = f"```python\nimport re\n{kit}\n\n\ndef {FUNCTION}(lines, path):\n"
@@ -88,6 +89,12 @@ def complete(code: str, files: str) -> str:
     body = "\n\n\n".join("\n".join(lines[_first(node) - 1 : node.end_lineno]) for node in kept)
     imported = "" if re.search(r"from pathlib import .*\bPath\b", code) else "from pathlib import Path\n"
     return imported + body + "\n" + WORK.format(files=files, function=call)
+
+
+def _as_name(stem: str) -> str:
+    """A variable's name like that of a file."""
+    name = re.sub(r"\W", "_", stem.lower())
+    return name if name.isidentifier() and not keyword.iskeyword(name) and name != "lines" else f"{FUNCTION}_{name}"
 
 
 def _without_rest(code: str) -> str:

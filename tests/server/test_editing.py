@@ -65,6 +65,14 @@ def test_files_keep_what_was_not_changed(tmp_path: Path) -> None:
     assert done.stdout.splitlines() == ["changed src/a.py", "changed src/b.py", "changed src/e.py"]
 
 
+@pytest.mark.parametrize("name", ["class.txt", "2024.txt", "lines.txt", "a b-c.txt"])
+def test_a_text_of_any_name_is_read(name: str) -> None:
+    """What a file is called need not be a variable's name."""
+    begun = opening(f"Adds {name} to all Python files.", [name, *PATHS]).removeprefix("```python\n")
+    compile(f"{begun}    return lines\n", "x", "exec")
+    assert f"read_lines({name!r})" in begun
+
+
 def test_what_does_not_define_the_change_stays_as_it_is() -> None:
     """A model may write a whole script after all."""
     for code in ("def work():\n    pass\n", "def change(a, b, c):\n    pass\n", "def change(:\n"):
