@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack
 
 from codeact.causes import find_causes
-from codeact.errors import CodeActError, ModelUnavailable
+from codeact.errors import CodeActError, ModelUnavailable, SettingsError
 from codeact.events import CauseTried, Grouped, RunEnded, RunStarted, StepTaken, TestsRan, Triaged
 from codeact.fixing import Repair
 from codeact.formatting import format_files
@@ -57,8 +57,11 @@ async def run_task(  # noqa: PLR0913 - what a door lends to a run; most leave it
         consent: asks the developer, for instance whether a missing package may be fetched; None if nobody is there.
 
     Raises:
+        SettingsError: nothing was asked.
         CodeActError: the machinery failed; the journal has the reason.
     """
+    if task.kind is not TaskKind.FIX and not (task.script or task.instruction.strip()):
+        raise SettingsError('Nothing was asked. Say what you want, such as: codeact ask "which modules import json?"')
     run = new_run_id()
     secrets = [settings.model.api_key.value] if settings.model.api_key else []
     async with AsyncExitStack() as stack:

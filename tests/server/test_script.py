@@ -153,6 +153,15 @@ async def test_a_small_models_change_of_files_is_tried_twice(workspace: Path, sc
     assert {"calc.py", "test_calc.py"} < changed
 
 
+@pytest.mark.parametrize("kind", [TaskKind.ASK, TaskKind.SCRIPT])
+async def test_nothing_asked_is_said_before_a_model_is_asked(workspace: Path, scripted: Start, kind: TaskKind) -> None:
+    """Words that are none begin no run."""
+    server = scripted([])
+    with pytest.raises(SettingsError, match="Nothing was asked"):
+        await run_task(Task(kind=kind, instruction=" \n"), settings_for(workspace, server))
+    assert server.requests == []
+
+
 def test_names_of_scripts_come_from_the_words_asked() -> None:
     """Telling words, no clash with what exists, and a letter first."""
     assert file_name("tools", "Write a script that finds dead links in docs", ()) == "tools/finds_dead_links_docs.py"
