@@ -40,14 +40,14 @@ SETTLED: dict[str, Any] = {
 }  # fmt: skip
 
 
-def before_all() -> None:
+def before_all(config: pytest.Config) -> None:
     """Nothing. A template (`templates`) waits here, with all that comes before done once for many runs."""
 
 
 @pytest.hookimpl(hookwrapper=True, tryfirst=True)
 def pytest_load_initial_conftests(early_config: pytest.Config) -> Iterator[None]:
     """The first hook there is: begin to report, if there is somebody to report to."""
-    before_all()
+    before_all(early_config)
     number = os.environ.pop("CODEACT_REPORT_FD", "")
     if not number:
         yield

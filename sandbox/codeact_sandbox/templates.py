@@ -17,7 +17,7 @@ import sys
 from collections import Counter
 from typing import Any, NamedTuple
 
-from codeact_sandbox import pytest_plugin
+from codeact_sandbox import plugins, pytest_plugin
 from codeact_sandbox.faithful import held, is_sound
 from codeact_sandbox.forking import become, fork, receive, run, send
 
@@ -123,11 +123,12 @@ def _become_template(command: Command, line: socket.socket, learned: int, root: 
     os.environ.update(variables)
     known |= held()
 
-    def wait() -> None:
+    def wait(config: Any) -> None:  # noqa: ANN401 - of pytest
         sys.stdout.flush()
         sys.stderr.flush()
         if os.fstat(said).st_size or not is_sound(root, known):
             os._exit(1)
+        plugins.remember(config.pluginmanager.get_plugins())
         while True:
             request, descriptors = receive(line)
             if not request:

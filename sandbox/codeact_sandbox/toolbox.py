@@ -98,20 +98,24 @@ def links(pattern: str = "**/*") -> list[dict[str, Any]]:
     """links(pattern="**/*"): links and pictures in Markdown (also [[page]]), HTML and reST, as rows with path, line,
     target, file (the file it leads to, empty for the web), exists.
     """
-    rows = []
-    for path in files(pattern):
-        if not path.endswith((".md", ".markdown", ".html", ".htm", ".rst")):
-            continue
-        text = read_text(path)
-        for found in LINK.finditer(text):
-            target = next(group for group in found.groups() if group)
-            local = "" if URL.match(target) else re.split(r"[#?]", target)[0]
-            if found[0].startswith("[["):
-                local += os.path.splitext(path)[1]
-            base = "" if local.startswith("/") else os.path.dirname(path)
-            file = os.path.normpath(os.path.join(base, local.lstrip("/"))).replace(os.sep, "/") if local else ""
-            row = {"path": path, "line": text.count("\n", 0, found.start()) + 1, "target": target, "file": file}
-            rows.append({**row, "exists": not file or os.path.exists(file)})
+    documents = [path for path in files(pattern) if path.endswith((".md", ".markdown", ".html", ".htm", ".rst"))]
+    return [row for path in documents for row in links_of(path)]
+
+
+def links_of(path: Any) -> list[dict[str, Any]]:  # noqa: ANN401 - in a script it may be a Path
+    """The links and pictures in a Markdown, HTML or reST file, as rows with path, line, target, file (the path it
+    leads to, "" for the web) and exists.
+    """
+    rows, text = [], read_text(path)
+    for found in LINK.finditer(text):
+        target = next(group for group in found.groups() if group)
+        local = "" if URL.match(target) else re.split(r"[#?]", target)[0]
+        if found[0].startswith("[["):
+            local += os.path.splitext(path)[1]
+        base = "" if local.startswith("/") else os.path.dirname(path)
+        file = os.path.normpath(os.path.join(base, local.lstrip("/"))).replace(os.sep, "/") if local else ""
+        row = {"path": str(path), "line": text.count("\n", 0, found.start()) + 1, "target": target, "file": file}
+        rows.append({**row, "exists": not file or os.path.exists(file)})
     return rows
 
 
@@ -126,10 +130,14 @@ def duplicates(pattern: str = "**/*") -> list[list[str]]:
 
 def comments(word: str = "TODO", pattern: str = "**/*.py") -> list[dict[str, Any]]:
     """comments(word="TODO", pattern="**/*.py"): comments with a word, as rows with path, line, text after it."""
+    return [row for path in files(pattern) for row in comments_of(path, word)]
+
+
+def comments_of(path: Any, word: str = "TODO") -> list[dict[str, Any]]:  # noqa: ANN401 - in a script it may be a Path
+    """The comments of a file that begin with a word, as rows with path, line, text (what follows the word)."""
     wanted = re.compile(rf"(?:#|//|/\*|<!--|--|;)\s*{re.escape(word)}\b[:\s]*(.*)")
     return [
-        {"path": path, "line": number, "text": found[1].strip()}
-        for path in files(pattern)
+        {"path": str(path), "line": number, "text": found[1].strip()}
         for number, line in enumerate(read_text(path).splitlines(), 1)
         if (found := wanted.search(line))
     ]

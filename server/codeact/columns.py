@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from itertools import permutations
 from pathlib import PurePosixPath
 
+LINES = (".jsonl", ".ndjson")
 SEPARATORS = (",", ";", "\t", "|")
 SHOWN_ROWS = 3
 MAX_ROWS = 2000
@@ -29,18 +30,8 @@ def describe_table(path: str, text: str, *, plain: bool = False) -> str:
         plain: to be read with the standard library, not with pandas.
     """
     lines = text.splitlines()
-    separator = _find_separator(lines)
-    rows = list(csv.reader(lines[: MAX_ROWS + 1], delimiter=separator))
-    header, body = rows[0], [row for row in rows[1:] if len(row) == len(rows[0])]
-    columns = [[row[at].strip() for row in body] for at in range(len(header))]
-    has_commas = any(_is_all(COMMA_NUMBER, column) for column in columns)
-    dates = [name for name, column in zip(header, columns, strict=True) if _is_all(DATE, column)]
-    options = (f", sep={separator!r}" if separator != "," else "") + (", decimal=','" if has_commas else "")
-    options += f", parse_dates={dates}" if dates else ""
-    how = f"pandas.read_csv({path!r}{options})"
-    if plain:
-        how = f"read_rows({path!r})"
-    described = [f"  {name}: {_describe(column)}" for name, column in zip(header, columns, strict=True)][:MAX_COLUMNS]
+    how = f"read_rows({path!r})" if plain else reading(path, text)
+    described = [f"  {name}: {_describe(column)}" for name, column in read_columns(text).items()][:MAX_COLUMNS]
     head = "\n".join(line[:160] for line in lines[: SHOWN_ROWS + 1])
     return f"{path} ({len(lines) - 1} rows; read it with {how}) begins:\n{head}\nIts columns:\n" + "\n".join(described)
 
@@ -53,32 +44,57 @@ def describe_records(path: str, text: str, *, plain: bool = False) -> str:
         text: its content.
         plain: to be read with the standard library, not with pandas.
     """
-    lines = path.endswith((".jsonl", ".ndjson"))
-    try:
-        records = [json.loads(line) for line in text.splitlines() if line.strip()] if lines else json.loads(text)
-    except (ValueError, RecursionError):
+    records = _read_records(path, text)
+    if not records:
         return ""
-    if not (isinstance(records, list) and records and all(isinstance(record, dict) for record in records)):
-        return ""
-    values = [value for record in records[:MAX_ROWS] for value in record.values()]
-    if any(isinstance(value, list) for value in values):
-        return ""
-    is_flat = not any(isinstance(value, dict) for value in values)
-    listed = f"[json.loads(line) for line in open({path!r})]" if lines else f"json.load(open({path!r}))"
-    how = (
-        f"pandas.read_json({path!r}{', lines=True' if lines else ''})"
-        if is_flat
-        else f"pandas.json_normalize({listed})"
-    )
     rows = [_flatten(record) for record in records[:MAX_ROWS]]
     names = list(dict.fromkeys(name for row in rows for name in row))[:MAX_COLUMNS]
     described = [
         f"  {_shown(name, plain=plain)}: {_describe([_cell(row.get(name)) for row in rows])}" for name in names
     ]
     head = "\n".join(json.dumps(record)[:160] for record in records[:SHOWN_ROWS])
-    how = f"read_rows({path!r})" if plain else how
+    how = f"read_rows({path!r})" if plain else reading(path, text)
     told = f"{path} ({len(records)} records; read it with {how})"
     return f"{told} begins:\n{head}\nIts columns:\n" + "\n".join(described)
+
+
+def reading(path: str, text: str) -> str:
+    """The expression that reads a table with pandas; empty for what is no table."""
+    suffix = PurePosixPath(path).suffix.lower()
+    if suffix in (".xlsx", ".xls"):
+        return f"pandas.read_excel({path!r})"
+    if suffix in (".csv", ".tsv"):
+        return f"pandas.read_csv({path!r}{_options(text)})" if text.strip() else ""
+    records = _read_records(path, text)
+    if not records:
+        return ""
+    lines = suffix in LINES
+    if any(isinstance(value, dict) for record in records for value in record.values()):
+        listed = f"[json.loads(line) for line in open({path!r})]" if lines else f"json.load(open({path!r}))"
+        return f"pandas.json_normalize({listed})"
+    return f"pandas.read_json({path!r}{', lines=True' if lines else ''})"
+
+
+def _options(text: str) -> str:
+    """What pandas.read_csv needs to be told of a text table beside its path, as arguments."""
+    columns = read_columns(text)
+    separator = _find_separator(text.splitlines())
+    dates = [name for name, column in columns.items() if _is_all(DATE, column)]
+    options = f", sep={separator!r}" if separator != "," else ""
+    options += ", decimal=','" if any(_is_all(COMMA_NUMBER, column) for column in columns.values()) else ""
+    return options + (f", parse_dates={dates}" if dates else "")
+
+
+def _read_records(path: str, text: str) -> list[dict[str, object]]:
+    """The objects of JSON lines or a JSON list; none if it is something else, or lists are among their values."""
+    is_lines = PurePosixPath(path).suffix.lower() in LINES
+    try:
+        records = [json.loads(line) for line in text.splitlines() if line.strip()] if is_lines else json.loads(text)
+    except (ValueError, RecursionError):
+        return []
+    if not (isinstance(records, list) and all(isinstance(record, dict) for record in records)):
+        return []
+    return [] if any(isinstance(value, list) for record in records for value in record.values()) else records
 
 
 def _flatten(record: Mapping[str, object]) -> dict[str, object]:
@@ -105,7 +121,7 @@ def find_joins(tables: Mapping[str, str]) -> tuple[str, ...]:
     Args:
         tables: text tables by path.
     """
-    read = {path: _read(text) for path, text in tables.items()}
+    read = {path: read_columns(text) for path, text in tables.items()}
     found = []
     for (one, columns), (other, keys) in permutations(read.items(), 2):
         for name, values in columns.items():
@@ -123,11 +139,12 @@ def _names(column: str, path: str, key: str) -> bool:
     return table in column.lower() or column.lower().endswith(f"_{key.lower()}")
 
 
-def _read(text: str) -> dict[str, list[str]]:
+def read_columns(text: str) -> dict[str, list[str]]:
+    """The columns of a text table by name, as far as its rows are complete."""
     lines = text.splitlines()
     rows = list(csv.reader(lines[: MAX_ROWS + 1], delimiter=_find_separator(lines)))
     header, body = (rows[0], rows[1:]) if rows else ([], [])
-    return {name: [row[at] for row in body if len(row) == len(header)] for at, name in enumerate(header)}
+    return {name: [row[at].strip() for row in body if len(row) == len(header)] for at, name in enumerate(header)}
 
 
 def _find_separator(lines: Sequence[str]) -> str:

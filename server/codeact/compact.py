@@ -77,7 +77,7 @@ def describe_briefly(seen: Observation) -> str:
     lines = seen.failure.traceback.splitlines()
     hints = "\n".join(line for line in lines if line.startswith(("Hint:", "Values where", "  "))
                       and not line.startswith(("  File", "    ")))  # fmt: skip
-    if advice := advise(said):  # the line that failed would only be copied
+    if (advice := advise(said)) or hints:  # the line that failed would only be copied
         return f"{said}\n{advice}\n{hints}".strip()
     places = [at for at, line in enumerate(lines) if line.lstrip().startswith('File "<action') and at + 1 < len(lines)]
     failing = f"This line failed: {lines[places[-1] + 1].strip()}\n" if places else ""

@@ -59,9 +59,9 @@ def names_in(snapshot: Snapshot, question: str) -> frozenset[str]:
 
 
 def _points(data: str) -> Iterator[str]:
-    """The points of a chart's numbers, without how they are drawn."""
+    """A chart's numbers, without how they are drawn: a month may be called 3, March or 2024-03."""
     for row in csv.DictReader(data.splitlines()):
-        yield f"{_rounded(row.get('x') or '')} {_rounded(row.get('y') or '')}"
+        yield _rounded(row.get("y") or "")
 
 
 def _digests(files: Mapping[str, FileState | None]) -> Iterable[tuple[str, str]]:

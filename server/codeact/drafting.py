@@ -8,10 +8,11 @@ from codeact.advice import advise
 from codeact.agent import Assignment, Verdict
 from codeact.answers import quote
 from codeact.briefs import describe_observation
+from codeact.columns import read_columns
 from codeact.compact import Asking, ask_for_code
 from codeact.consensus import essence_of
 from codeact.events import Event, StepTaken
-from codeact.filesets import describe_fileset
+from codeact.filesets import describe_fileset, named_folder
 from codeact.findings import alike, unmade_files, unused_terms, without_content, wrong_columns
 from codeact.framing import FRAME_START, frame
 from codeact.inquiry import find_packages
@@ -20,7 +21,7 @@ from codeact.models.base import Model, is_small
 from codeact.prompts import fill
 from codeact.sandboxes.base import Completed, Sandbox
 from codeact.snapshot import Snapshot, list_files
-from codeact.surroundings import describe_conventions, describe_workspace
+from codeact.surroundings import describe_conventions, describe_workspace, read_tables
 from codeact.trajectory import FileState, Message, Step
 from codeact.walk import Walk
 
@@ -93,7 +94,10 @@ class Drafting:
         instruction = self.walk.task.instruction
         if self.files:
             return editing.opening(instruction, paths)
-        return kits.opening(instruction, paths, fileset)
+        folder = named_folder(paths, instruction)
+        tables = {path: text for path, text in read_tables(self.snapshot).items() if path.startswith(folder)}
+        headers = [tuple(read_columns(text)) for path, text in tables.items() if path.endswith((".csv", ".tsv"))]
+        return kits.opening(instruction, paths, fileset, headers)
 
     async def _essence(self, _: Sequence[Step]) -> str:
         """What the script has done."""

@@ -24,6 +24,7 @@ TERM = re.compile(
 )
 EXAMPLE = re.compile(r"\b(?:like|such as|for example|e\.g\.),? *(['\"`]).*?\1", re.IGNORECASE)
 COLUMNS = re.compile(r"\bcolumns:? ((?:`?\w+`?, )*`?\w+`?,? and `?\w+`?|(?:`?\w+`?, )+`?\w+`?(?=[.;)\n]|$))")
+SAID = re.compile(r"#.*|^\s*print\(.*$|^\s*[\w.]+\.(?:set_)?(?:\w?label|title|suptitle)\(.*$", re.MULTILINE)
 CITATION = re.compile(r"(?<![\w/.-])(?P<path>(?:[\w.-]+/)*[\w.-]+\.[a-z]{1,5}):(?P<line>\d+)")
 
 
@@ -164,7 +165,7 @@ def unused_terms(instruction: str, code: str) -> tuple[str, ...]:
 
     Small models forget such things; whether a word matters cannot be told, but a number or a file name does.
     """
-    code = re.sub(r"#.*|^\s*print\(.*$", "", code, flags=re.MULTILINE)  # to say it is not to do it
+    code = re.sub(SAID, "", code)  # to say it is not to do it
     digits = {word: str(number) for number, word in enumerate(NUMBER_WORDS, 2)}
     spelt_out = EXAMPLE.sub("", instruction)
     terms = [digits.get(found.lower(), found.rstrip(".")) for found in TERM.findall(spelt_out)]

@@ -123,7 +123,10 @@ def _is_call_of(node: ast.stmt, functions: Sequence[str]) -> bool:
 
 
 def _is_constant(node: ast.stmt) -> bool:
-    return isinstance(node, ast.Assign) and isinstance(node.value, ast.Constant)
+    """Whether it only gives a name to a value, and so does no work."""
+    if not isinstance(node, ast.Assign):
+        return False
+    return isinstance(node.value, ast.Constant) or all(ast.unparse(target).isupper() for target in node.targets)
 
 
 def _needs_arguments(node: ast.FunctionDef) -> bool:

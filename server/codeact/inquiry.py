@@ -18,12 +18,13 @@ from codeact.handover import propose
 from codeact.journal import find_run, read_journal
 from codeact.models.base import is_small
 from codeact.observations import describe_repeats, describe_steps, printed, since_restart
+from codeact.openings import table_opening
 from codeact.prompts import fill
 from codeact.remedies import Remedy, find_remedy, learn, load_remedies, save_remedies
 from codeact.sandboxes.base import Sandbox
 from codeact.snapshot import Snapshot, list_files, read_file
 from codeact.supplies import open_supplied
-from codeact.surroundings import describe_conventions, describe_workspace
+from codeact.surroundings import describe_conventions, describe_workspace, read_tables
 from codeact.trajectory import Action, FileChange, FileState, Message, Observation, Step
 from codeact.verify import find_bench
 from codeact.walk import Recording, Walk, choose_model, freeze
@@ -35,6 +36,7 @@ COMPACT_CONVENTIONS, FULL_CONVENTIONS = 400, 4000
 TABLE = re.compile(r"\.(csv|tsv|json|jsonl|xlsx?|parquet)\b")
 GROUPS = re.compile(r"\b(per|by|each|every|average|mean|total|sum|most|top|highest|lowest)\b", re.IGNORECASE)
 LARGEST = re.compile(r"\b(most|top|highest|largest|biggest|best|longest|greatest|leading)\b", re.IGNORECASE)
+MAX_REFUSED = 3  # answers that forget something which the task spells out
 CHART = re.compile(r"\b(chart|plot|graph|diagram|histogram|draw|figure|visuali[sz]e|pie|bars?)\w*", re.IGNORECASE)
 LIBRARIES = ("numpy", "pandas", "matplotlib", "openpyxl", "plotly", "yaml", "requests", "PIL")
 
@@ -49,7 +51,9 @@ class Inquiry:
     steps: list[Step] = field(default_factory=list)
     remedies: tuple[Remedy, ...] = ()
     earlier: Sequence[Action] = ()
-    forgotten: tuple[str, ...] | None = None
+    forgotten: tuple[str, ...] = ()
+    refused: int = 0
+    minded: bool = False
 
     def tell(self, event: Event) -> None:
         """Hear of a step, and pass everything on."""
@@ -97,15 +101,21 @@ class Inquiry:
         return describe_steps(observations, notes)
 
     def _conclude(self, steps: Sequence[Step]) -> str:
-        """The answer of a small model, unless it has forgotten something that the task spells out: asked about once."""
+        """The answer of a small model, unless it has forgotten something that the task spells out.
+
+        Once an answer minds all of that, no other counts; when several did not, it is nothing that code needs.
+        """
+        self.forgotten = ()
         answer = conclude(steps)
-        was_asked, self.forgotten = self.forgotten is not None, self.forgotten and ()
-        if answer and hidden_bars(steps[-1].observation):
+        if not answer or hidden_bars(steps[-1].observation):
             return ""
-        if was_asked or not answer:
+        lacking = unused_terms(self.walk.task.instruction, "\n".join(step.action.code for step in steps))
+        self.minded = self.minded or not lacking
+        if not lacking or (self.refused >= MAX_REFUSED and not self.minded):
             return answer
-        self.forgotten = unused_terms(self.walk.task.instruction, "\n".join(step.action.code for step in steps))
-        return "" if self.forgotten else answer
+        self.refused += 1
+        self.forgotten = lacking
+        return ""
 
     def _object(self, answer: str) -> str:
         """Numbers that nobody has computed are not taken for an answer."""
@@ -163,8 +173,12 @@ class Inquiry:
 
     def opening(self) -> str:
         """How the code of a model begins that goes on from there."""
-        tools = "" if self.walk.task.follows else begin_with_tools(self.walk.task.instruction, *self._about_files())
-        return f"{FENCE}{tools}"
+        if self.walk.task.follows:
+            return FENCE
+        question = self.walk.task.instruction
+        tools = begin_with_tools(question, *self._about_files())
+        chart = CHART.search(question) is not None
+        return FENCE + (tools or table_opening(question, read_tables(self.snapshot), chart=chart))
 
     def _about_files(self) -> tuple[Sequence[str], str]:
         """The files that there are, and the folder that the question names."""

@@ -3,13 +3,17 @@
 import ast
 import inspect
 import re
-from collections.abc import Sequence
+import sys
+from collections.abc import Collection, Sequence
 
 from codeact.filesets import spell_out
-from codeact.findings import asked_columns
+from codeact.findings import asked_columns, unmade_files
 from codeact.scriptkit import KIT
 
 TABLES = (".csv", ".tsv", ".json", ".jsonl", ".xml")
+EACH = re.compile(
+    r"\b(?:each|every|per|its) (?:csv )?file\b|\bfile(?:'s)? ?names?\b|\bnamed (?:after|like)", re.IGNORECASE
+)
 MODULE = "kit"  # as a model knows it
 LINEWISE = ("read_lines", "add_header")  # for what becomes of one file's lines
 WHEN = {  # what an instruction, or the path of a file, says where only these functions help
@@ -19,6 +23,10 @@ WHEN = {  # what an instruction, or the path of a file, says where only these fu
     "totals": re.compile(r"\b(?:total|sum|add|count|number|how many|per|each|by)", re.IGNORECASE),
     "read_ini": re.compile(r"\.(ini|cfg)\b"),
     "write_table": re.compile(r"sql|database|\.db\b", re.IGNORECASE),
+    "read_database": re.compile(r"\.(?:db|sqlite3?)$", re.IGNORECASE | re.MULTILINE),
+    "headings_of": re.compile(r"\b(?:headings?|titles?|sections?|contents)\b", re.IGNORECASE),
+    "links_of": re.compile(r"\b(?:links?|images?|pictures?)\b", re.IGNORECASE),
+    "comments_of": re.compile(r"\b(?:TODO|FIXME|XXX|HACK|comment)s?\b", re.IGNORECASE),
 }
 
 
@@ -48,17 +56,20 @@ def import_line(names: Sequence[str]) -> str:
     return f"from {MODULE} import {', '.join(names)}"
 
 
-def opening(instruction: str, paths: Sequence[str], fileset: str) -> str:
+def opening(instruction: str, paths: Sequence[str], fileset: str, headers: Collection[Sequence[str]] = ()) -> str:
     """How a model's script begins, for a model that goes on from there: with the files that it is about.
 
     Args:
         instruction: the developer's words.
         paths: all files of the workspace.
         fileset: an expression for the files that are meant, if several are.
+        headers: the columns of each of them that is a table.
     """
     tables = [path for path in paths if path.endswith(TABLES) and path in instruction]
     first = f"    rows = read_rows({tables[0]!r})\n" if len(tables) == 1 else ""
     first = f"    paths = {fileset}\n" if fileset else first
+    if fileset and len(set(headers)) == 1 and len(unmade_files(instruction, paths, ())) == 1:
+        first += "" if EACH.search(instruction) else "    rows = [row for path in paths for row in read_rows(path)]\n"
     first += f"    columns = {list(columns)!r}\n" if (columns := asked_columns(instruction)) else ""
     names = import_line(choose_kit(instruction, paths))
     begun = f"```python\nimport json\nimport re\nfrom pathlib import Path\n\n{names}\n\n\ndef work():\n"
@@ -71,30 +82,58 @@ def add_kit(code: str) -> str:
         tree = ast.parse(code)
     except (SyntaxError, ValueError):
         return code
-    used = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)} & set(KIT)
+    used = _with_what_they_use(tree)
     lines = code.split("\n")
     for node in reversed(tree.body):
         is_own = isinstance(node, ast.FunctionDef) and node.name in KIT
         if is_own or (isinstance(node, ast.ImportFrom) and node.module == MODULE):
             del lines[node.lineno - 1 : node.end_lineno]
-    return "\n\n\n".join([*(_source(name) for name in KIT if name in used), "\n".join(lines).strip("\n")])
+    constants = "\n".join(text for name in KIT if name in used for text in _constants(name))
+    sources = [_source(name) for name in KIT if name in used]
+    return "\n\n\n".join([*filter(None, [constants]), *sources, "\n".join(lines).strip("\n")])
+
+
+def _with_what_they_use(tree: ast.AST) -> set[str]:
+    """The functions of the kit that code uses, and those that these use."""
+    found, used = set[str](), _names(tree)
+    while used - found:
+        found |= used
+        used = found.union(*(_names(_definition(name)) for name in found))
+    return found
+
+
+def _names(tree: ast.AST) -> set[str]:
+    """The functions of the kit that are named."""
+    return {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)} & set(KIT)
+
+
+def _constants(name: str) -> list[str]:
+    """The assignments at the top of its module that a function needs."""
+    used = {node.id for node in ast.walk(_definition(name)) if isinstance(node, ast.Name)}
+    source = inspect.getsource(sys.modules[KIT[name].__module__])
+    assigned = [node for node in ast.parse(source).body if isinstance(node, ast.Assign)]
+    needed = [node for node in assigned if ast.unparse(node.targets[0]) in used]
+    return [ast.get_source_segment(source, node) or "" for node in needed]
+
+
+def _definition(name: str) -> ast.FunctionDef:
+    """A function of the kit, without annotations, which would need more imports in a script."""
+    [function] = ast.parse(inspect.getsource(KIT[name])).body
+    assert isinstance(function, ast.FunctionDef)  # noqa: S101 - that is what the kit is made of
+    for argument in function.args.args:
+        argument.annotation = None
+    return function
 
 
 def _source(name: str) -> str:
-    """A function as it stands in a script: without annotations, which would need more imports."""
-    [function] = ast.parse(source := inspect.getsource(KIT[name]).rstrip()).body
-    assert isinstance(function, ast.FunctionDef)  # noqa: S101 - that is what the kit is made of
-    body = source.split("\n")[function.body[0].lineno - 1 :]
+    """A function as it stands in a script."""
+    body = inspect.getsource(KIT[name]).rstrip().split("\n")[_definition(name).body[0].lineno - 1 :]
     return "\n".join([f"def {_head(name)}:", *(line.partition("  # noqa")[0] for line in body)])
 
 
 def _head(name: str) -> str:
     """A function's name and parameters."""
-    [function] = ast.parse(inspect.getsource(KIT[name])).body
-    assert isinstance(function, ast.FunctionDef)  # noqa: S101 - that is what the kit is made of
-    for argument in function.args.args:
-        argument.annotation = None
-    return f"{name}({ast.unparse(function.args)})"
+    return f"{name}({ast.unparse(_definition(name).args)})"
 
 
 def _about(name: str) -> str:

@@ -8,12 +8,15 @@ import configparser
 import csv
 import io
 import json
+import re
 import sqlite3
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree as ET
+
+from codeact_sandbox.toolbox import comments_of, links_of
 
 
 def read_text(path: str | Path) -> str:
@@ -65,6 +68,12 @@ def read_rows(path: str | Path) -> list[dict[str, Any]]:
     return [{key: row.get(key, "") for key in keys} for row in rows]
 
 
+def headings_of(text: str) -> list[tuple[int, str]]:
+    """The headings of a Markdown text, each with its level: 1 for `# Title`, 2 for `## Part`."""
+    bare = re.sub(r"^(```|~~~).*?^\1", "", text, flags=re.DOTALL | re.MULTILINE)
+    return [(len(marks), title) for marks, title in re.findall(r"^(#{1,6})[ \t]+(.+?)[ \t#]*$", bare, re.MULTILINE)]
+
+
 def read_ini(path: str | Path) -> dict[str, dict[str, str]]:
     """The sections of an .ini or .cfg file, each a dictionary of texts."""
     parser = configparser.ConfigParser(interpolation=None)
@@ -87,6 +96,10 @@ def write_rows(path: str | Path, rows: Iterable[dict[str, Any]] | dict[str, Any]
     Without columns, it has all keys of the rows.
     """
     path, rows = Path(path), [rows] if isinstance(rows, dict) else list(rows)
+    begun = write_rows.__dict__.setdefault("begun", set())
+    if path in begun:
+        raise ValueError(f"{path} was written before: gather all its rows in one list, then write them once")
+    begun.add(path)
     known = list(dict.fromkeys(key for row in rows for key in row))
     columns = list(columns) or known
     if unknown := [name for name in columns if name not in known]:
@@ -104,6 +117,16 @@ def write_rows(path: str | Path, rows: Iterable[dict[str, Any]] | dict[str, Any]
             writer.writeheader()
             writer.writerows(picked)
     print(f"wrote {path}: {len(picked)} rows")
+
+
+def read_database(path: str | Path) -> dict[str, list[dict[str, Any]]]:
+    """The rows of each table of an SQLite file, as lists of dictionaries by the table's name."""
+    with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as connection:
+        connection.row_factory = sqlite3.Row
+        query = "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%' ORDER BY name"
+        names = [row["name"] for row in connection.execute(query)]
+        quoted = {name: '"' + name.replace('"', '""') + '"' for name in names}
+        return {name: [dict(row) for row in connection.execute(f"SELECT * FROM {quoted[name]}")] for name in names}  # noqa: S608 - quoted
 
 
 def write_table(
@@ -133,6 +156,7 @@ def write_table(
 KIT: dict[str, Callable[..., Any]] = {
     function.__name__: function
     for function in (
-        read_text, read_lines, add_header, write_text, read_rows, write_rows, read_ini, totals, write_table,
+        read_text, read_lines, add_header, write_text, read_rows, write_rows, read_ini, totals, read_database,
+        write_table, headings_of, links_of, comments_of,
     )
 }  # fmt: skip

@@ -26,6 +26,7 @@ TEXT = frozenset(
 )
 TABLES = frozenset({".csv", ".tsv", ".log", ".txt", ".jsonl", ".ndjson"})
 RECORDS = frozenset({".json", ".jsonl", ".ndjson"})
+TABULAR = RECORDS | {".csv", ".tsv", ".xlsx", ".xls"}
 READING = {
     ".xml": "xml.etree.ElementTree.parse({path}).getroot()",
     ".toml": "tomllib.load(open({path}, 'rb'))",
@@ -68,7 +69,20 @@ def describe_workspace(snapshot: Snapshot, question: str, size: int, *, plain: b
             looks.append(look)
             left -= len(look)
     tables = {path: _text(snapshot, path) for path in ranked[:MAX_LOOKS] if path.endswith((".csv", ".tsv"))}
-    return "\n\n".join([f"Files of the project:\n{listing}", *looks, *(() if plain else find_joins(tables))])
+    named = {path: text for path, text in tables.items() if is_named(path, question)}
+    joins = () if plain else find_joins(named or tables)
+    return "\n\n".join([f"Files of the project:\n{listing}", *looks, *joins])
+
+
+def is_named(path: str, words: str) -> bool:
+    """Whether words name a file, by its path or its name."""
+    return re.search(rf"(?<![\w-]){re.escape(PurePosixPath(path).name)}(?![\w-])", words) is not None
+
+
+def read_tables(snapshot: Snapshot) -> dict[str, str]:
+    """The texts of the files that may hold tables, by path; empty for those that are large or no text."""
+    paths = [path for path in list_files(snapshot) if PurePosixPath(path).suffix.lower() in TABULAR]
+    return {path: _text(snapshot, path) for path in paths[:MAX_RANKED]}
 
 
 def describe_conventions(snapshot: Snapshot, size: int) -> str:

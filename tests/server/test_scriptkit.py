@@ -4,13 +4,14 @@ import json
 import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from codeact.framing import frame
 from codeact.kits import add_kit, choose_kit, describe_kit, opening
-from codeact.scriptkit import read_ini, read_rows, totals, write_rows
+from codeact.scriptkit import headings_of, read_database, read_ini, read_rows, totals, write_rows
 
 CSV = '\ufeffid;name;size\n1;"a; b";\n2;ü\n'
 RECORDS = [{"id": 1, "size": None}, {"id": 2, "tag": "x"}]
@@ -47,6 +48,8 @@ def test_rows_are_written_with_the_columns_that_were_asked_for(tmp_path: Path) -
     assert (tmp_path / "new/a.jsonl").read_text() == '{"b": 1}\n{"b": ""}\n'
     with pytest.raises(KeyError, match="no row has city"):
         write_rows(tmp_path / "b.csv", rows, ["a", "city"])
+    with pytest.raises(ValueError, match="gather all its rows"):
+        write_rows(tmp_path / "new/a.csv", rows)
 
 
 def test_a_script_holds_what_it_uses_and_nothing_else(tmp_path: Path) -> None:
@@ -74,6 +77,41 @@ def work():
     found = connection.execute('SELECT x, "the ""y""" FROM "a b"').fetchall()
     connection.close()
     assert found == [("1", "2")]
+
+
+def test_what_documents_and_databases_hold(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Headings outside of code, links with where they lead, comments by their word, and all tables of a database."""
+    assert headings_of("# One #\n\n```\n# no\n```\n\n## Two\n#three\n") == [(1, "One"), (2, "Two")]
+    monkeypatch.chdir(tmp_path)
+    Path("a.md").write_text("See [b](b.md#top), [c](c.md) and [the web](https://example.org).\n")
+    Path("b.md").write_text("")
+    Path("a.py").write_text("x = 1  # TODO: two\n# todo\n")
+    code = """
+from kit import links_of, comments_of
+
+def work():
+    print([(row["target"], row["exists"]) for row in links_of("a.md")])
+    print(comments_of(Path("a.py"), "TODO"))
+"""
+    Path("job.py").write_text(frame(add_kit(code), "x"))
+    done = subprocess.run([sys.executable, "-I", "job.py"], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines() == [
+        "[('b.md#top', True), ('c.md', False), ('https://example.org', True)]",
+        "[{'path': 'a.py', 'line': 1, 'text': 'two'}]",
+    ]
+    with closing(sqlite3.connect("a.db")) as connection, connection:
+        connection.executescript('CREATE TABLE "a b" (x, y); INSERT INTO "a b" VALUES (1, NULL); CREATE TABLE c (z)')
+    assert read_database("a.db") == {"a b": [{"x": 1, "y": None}], "c": []}
+
+
+def test_rows_of_all_files_are_gathered_where_one_file_is_asked_for() -> None:
+    """Several tables with the same columns are read into one list, unless each is to become something of its own."""
+    paths, files = ["in/a.csv", "in/b.csv"], 'sorted(Path("in").rglob("*.csv"))'
+    gathered = "rows = [row for path in paths for row in read_rows(path)]"
+    same = [("job", "hours"), ("job", "hours")]
+    assert gathered in opening("Add up the hours of the CSV files in in/ into total.csv", paths, files, same)
+    assert gathered not in opening("Make in.db with one table for each file of in/", paths, files, same)
+    assert gathered not in opening("Put the CSV files of in/ into all.csv", paths, files, [("a",), ("b",)])
 
 
 def test_a_model_is_told_of_what_may_help_and_begins_with_its_files() -> None:

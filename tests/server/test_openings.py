@@ -1,0 +1,84 @@
+"""How a small model's code about tables begins: `table` is what the question is about."""
+
+import pytest
+
+from codeact.openings import table_opening
+from codeact.surroundings import is_named
+
+SALES = "product,amount\ntea,3\ncoffee,9\n"
+ORDERS = "order,customer_id,total\n1,7,10\n2,7,5\n3,8,1\n"
+CUSTOMERS = "id,name\n7,Ada\n8,Ben\n"
+
+
+@pytest.mark.parametrize(
+    ("question", "files", "read"),
+    [
+        (
+            "Total of data/sales.csv?",
+            {"data/sales.csv": SALES, "other.csv": CUSTOMERS},
+            "table = pd.read_csv('data/sales.csv')\n# The columns of table are product, amount.",
+        ),
+        (
+            "What sells best?",
+            {"sales.csv": "day;amount\n2024-01-02;3,5\n"},
+            (
+                "table = pd.read_csv('sales.csv', sep=';', decimal=',', parse_dates=['day'])\n"
+                "# The columns of table are day, amount."
+            ),
+        ),
+        ("Total per p?", {"a.jsonl": '{"p": "tea"}\n{"p": "tea"}\n'}, "table = pd.read_json('a.jsonl', lines=True)"),
+        (
+            "Who lives in Rome?",
+            {"a.json": '[{"n": "Ada", "at": {"city": "Rome"}}]'},
+            "table = pd.json_normalize(json.load(open('a.json')))",
+        ),
+        (
+            "Total over sales/",
+            {"sales/a.csv": SALES, "sales/b.csv": SALES, "x.csv": CUSTOMERS},
+            (
+                "table = pd.concat([pd.read_csv(path).assign(file=path.stem) "
+                'for path in sorted(Path("sales").glob("*.csv"))])\n'
+                "# The columns of table are product, amount, file."
+            ),
+        ),
+        (
+            "Who paid most? Write it to top_customers.csv",
+            {"orders.csv": ORDERS, "customers.csv": CUSTOMERS},
+            (
+                "left = pd.read_csv('orders.csv')\nright = pd.read_csv('customers.csv')\n"
+                "table = pd.merge(left, right, left_on='customer_id', right_on='id')\n"
+                "# The columns of table are order, customer_id, total, id, name."
+            ),
+        ),
+    ],
+)
+def test_the_table_that_is_meant_is_read(question: str, files: dict[str, str], read: str) -> None:
+    """One that is named, the only one, all of a folder with the same columns, or two that belong together."""
+    assert table_opening(question, files).endswith(f"\n# {question}\n{read}\n")
+
+
+def test_where_it_cannot_be_told_nothing_is_read() -> None:
+    """Tables that have nothing in common, a question about code, or no table at all."""
+    assert table_opening("Which is best?", {"sales.csv": SALES, "customers.csv": CUSTOMERS}) == ""
+    assert table_opening("Which function reads sales.csv?", {"sales.csv": SALES}) == ""
+    assert table_opening("What is best?", {"config.json": '{"a": 1}', "empty.csv": ""}) == ""
+
+
+def test_the_question_is_near_and_a_chart_has_its_import() -> None:
+    """A small model looks at what is near."""
+    begun = table_opening("Chart the sales.", {"sales.csv": SALES}, chart=True)
+    assert begun.splitlines() == [
+        "import matplotlib.pyplot as plt",
+        "import pandas as pd",
+        "",
+        "# Chart the sales.",
+        "table = pd.read_csv('sales.csv')",
+        "# The columns of table are product, amount.",
+    ]
+
+
+def test_a_file_is_named_by_its_whole_name() -> None:
+    """What only ends like it is another file."""
+    assert is_named("data/customers.csv", "Read `customers.csv`.")
+    assert is_named("data/customers.csv", "Read data/customers.csv.")
+    assert not is_named("customers.csv", "Write top_customers.csv.")
