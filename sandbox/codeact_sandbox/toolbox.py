@@ -209,6 +209,7 @@ NEEDS = {  # endings of files without which a function has nothing to say
     "log_rows": (".log",),
 }
 MARKED = re.compile(r"\b(decorat|skip|mark|xfail|fixture|deprecat)", re.IGNORECASE)
+INSIDE = re.compile(r"\b(rais|throw|contain|mention|assert|await|catch)(e?s|es|ing|e)?\b", re.IGNORECASE)
 UNUSED = re.compile(r"\b(unused|not used|nowhere|never|orphan)", re.IGNORECASE)
 UNDOCUMENTED = re.compile(r"\bdoc(string|ument)", re.IGNORECASE)
 RENAMED = re.compile(r"\brenam\w* (.*?) (?:to|into) [`'\"]?(-{0,2}\w[\w.-]*\w)", re.IGNORECASE)
@@ -239,6 +240,14 @@ for row in links("FOLDER/**/*"):
         """\
 for row in functions("FOLDER/**/*.py"):
     if any("DECORATOR" in text for text in row["decorators"]):
+        print(f"{row['path']}:{row['line']} {row['name']}")""",
+    ),
+    (
+        "functions",
+        INSIDE,
+        """\
+for row in functions("FOLDER/**/*.py"):
+    if "TEXT" in row["source"]:
         print(f"{row['path']}:{row['line']} {row['name']}")""",
     ),
     (

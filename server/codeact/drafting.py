@@ -8,11 +8,10 @@ from codeact.advice import advise
 from codeact.agent import Assignment, Verdict
 from codeact.answers import quote
 from codeact.briefs import describe_observation
-from codeact.columns import read_columns
 from codeact.compact import Asking, ask_for_code
 from codeact.consensus import essence_of
 from codeact.events import Event, StepTaken
-from codeact.filesets import describe_fileset, named_folder
+from codeact.filesets import describe_fileset
 from codeact.findings import alike, unmade_files, unused_terms, without_content, wrong_columns
 from codeact.framing import FRAME_START, frame
 from codeact.inquiry import find_packages
@@ -94,10 +93,7 @@ class Drafting:
         instruction = self.walk.task.instruction
         if self.files:
             return editing.opening(instruction, paths)
-        folder = named_folder(paths, instruction)
-        tables = {path: text for path, text in read_tables(self.snapshot).items() if path.startswith(folder)}
-        headers = [tuple(read_columns(text)) for path, text in tables.items() if path.endswith((".csv", ".tsv"))]
-        return kits.opening(instruction, paths, fileset, headers)
+        return kits.opening(instruction, paths, fileset, read_tables(self.snapshot))
 
     async def _essence(self, _: Sequence[Step]) -> str:
         """What the script has done."""

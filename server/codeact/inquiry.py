@@ -24,7 +24,7 @@ from codeact.remedies import Remedy, find_remedy, learn, load_remedies, save_rem
 from codeact.sandboxes.base import Sandbox
 from codeact.snapshot import Snapshot, list_files, read_file
 from codeact.supplies import open_supplied
-from codeact.surroundings import describe_conventions, describe_workspace, read_tables
+from codeact.surroundings import describe_conventions, describe_workspace, is_access_log, read_tables
 from codeact.trajectory import Action, FileChange, FileState, Message, Observation, Step
 from codeact.verify import find_bench
 from codeact.walk import Recording, Walk, choose_model, freeze
@@ -181,9 +181,10 @@ class Inquiry:
         return FENCE + (tools or table_opening(question, read_tables(self.snapshot), chart=chart))
 
     def _about_files(self) -> tuple[Sequence[str], str]:
-        """The files that there are, and the folder that the question names."""
+        """The files that there are, without logs that are no web server's, and the folder that the question names."""
         paths = list_files(self.snapshot)
-        return paths, named_folder(paths, self.walk.task.instruction)
+        known = [path for path in paths if not path.endswith(".log") or is_access_log(self.snapshot, path)]
+        return known, named_folder(paths, self.walk.task.instruction)
 
     def _has_tables(self) -> bool:
         return any(TABLE.search(path) for path in list_files(self.snapshot))

@@ -4,9 +4,10 @@ import ast
 import inspect
 import re
 import sys
-from collections.abc import Collection, Sequence
+from collections.abc import Mapping, Sequence
 
-from codeact.filesets import spell_out
+from codeact.columns import read_columns
+from codeact.filesets import named_folder, spell_out
 from codeact.findings import asked_columns, unmade_files
 from codeact.scriptkit import KIT
 
@@ -56,24 +57,36 @@ def import_line(names: Sequence[str]) -> str:
     return f"from {MODULE} import {', '.join(names)}"
 
 
-def opening(instruction: str, paths: Sequence[str], fileset: str, headers: Collection[Sequence[str]] = ()) -> str:
+def opening(instruction: str, paths: Sequence[str], fileset: str, texts: Mapping[str, str]) -> str:
     """How a model's script begins, for a model that goes on from there: with the files that it is about.
 
     Args:
         instruction: the developer's words.
         paths: all files of the workspace.
         fileset: an expression for the files that are meant, if several are.
-        headers: the columns of each of them that is a table.
+        texts: of the tables and logs of the workspace, by path.
     """
     tables = [path for path in paths if path.endswith(TABLES) and path in instruction]
     first = f"    rows = read_rows({tables[0]!r})\n" if len(tables) == 1 else ""
     first = f"    paths = {fileset}\n" if fileset else first
-    if fileset and len(set(headers)) == 1 and len(unmade_files(instruction, paths, ())) == 1:
-        first += "" if EACH.search(instruction) else "    rows = [row for path in paths for row in read_rows(path)]\n"
+    if fileset and len(unmade_files(instruction, paths, ())) == 1 and not EACH.search(instruction):
+        folder = named_folder(paths, instruction)
+        first += _gather({path: text for path, text in texts.items() if path.startswith(folder)}, fileset)
     first += f"    columns = {list(columns)!r}\n" if (columns := asked_columns(instruction)) else ""
     names = import_line(choose_kit(instruction, paths))
     begun = f"```python\nimport json\nimport re\nfrom pathlib import Path\n\n{names}\n\n\ndef work():\n"
     return begun + spell_out(instruction) + first
+
+
+def _gather(texts: Mapping[str, str], fileset: str) -> str:
+    """The line that reads all tables with the same columns, or all logs, into one list; empty for other files."""
+    headers = {tuple(read_columns(text)) for path, text in texts.items() if path.endswith((".csv", ".tsv"))}
+    if len(headers) == 1 and fileset.endswith(('.csv"))', '.tsv"))')):
+        return "    rows = [row for path in paths for row in read_rows(path)]\n"
+    logs = [text.partition("\n")[0] for path, text in texts.items() if path.endswith(".log")]
+    if not (logs and fileset.endswith('.log"))')):
+        return ""
+    return f"    # A line is {logs[0]!r}\n    lines = [line for path in paths for line in read_lines(path)]\n"
 
 
 def add_kit(code: str) -> str:

@@ -15,6 +15,7 @@ from codeact.surroundings import is_named
 
 ABOUT_CODE = re.compile(r"\b(?:function|import|module)(?:s|ed)?\b", re.IGNORECASE)
 WIDTH = 110
+CELL, MAX_PARTS = 40, 12
 
 
 def table_opening(question: str, tables: Mapping[str, str], *, chart: bool = False) -> str:
@@ -28,12 +29,13 @@ def table_opening(question: str, tables: Mapping[str, str], *, chart: bool = Fal
     if ABOUT_CODE.search(question):
         return ""
     read = _read_all(question, {path: text for path, text in tables.items() if reading(path, text)})
+    read = read or _read_log(question, {path: text for path, text in tables.items() if path.endswith(".log")})
     if not read:
         return ""
     imports = ["import json"] * ("json." in read) + ["import matplotlib.pyplot as plt"] * chart
-    imports += ["import pandas as pd", *["from pathlib import Path"] * ("Path(" in read)]
+    imports += ["import pandas as pd"] * ("pd." in read) + ["from pathlib import Path"] * ("Path(" in read)
     asked = textwrap.wrap(" ".join(question.split()), WIDTH, initial_indent="# ", subsequent_indent="# ")
-    return "\n".join([*imports, "", *asked, read]) + "\n"
+    return "\n".join([*imports, *[""] * bool(imports), *asked, read]) + "\n"
 
 
 def _read_all(question: str, tables: Mapping[str, str]) -> str:
@@ -45,7 +47,7 @@ def _read_all(question: str, tables: Mapping[str, str]) -> str:
     columns = {path: list(read_columns(text)) for path, text in chosen.items() if path.endswith((".csv", ".tsv"))}
     if len(chosen) == 1:
         [(path, call)] = how.items()
-        return f"table = {call}{_about(columns.get(path, ()))}"
+        return f"{_about(columns.get(path, ()))}table = {call}"
     if columns.keys() != chosen.keys():
         return ""
     calls = {call.replace(repr(path), "path") for path, call in how.items()}
@@ -53,7 +55,7 @@ def _read_all(question: str, tables: Mapping[str, str]) -> str:
     if not named and len(calls) == len(places) == len(set(map(tuple, columns.values()))) == 1:
         [(place, suffix)], [call], [header, *_] = places, calls, columns.values()
         listed = f'sorted(Path("{place}").glob("*{suffix}"))'
-        return f"table = pd.concat([{call}.assign(file=path.stem) for path in {listed}]){_about([*header, 'file'])}"
+        return f"{_about([*header, 'file'])}table = pd.concat([{call}.assign(file=path.stem) for path in {listed}])"
     joins = find_joins(chosen) if len(chosen) == 2 else ()  # noqa: PLR2004 - a pair
     if len(joins) != 1:
         return ""
@@ -61,9 +63,19 @@ def _read_all(question: str, tables: Mapping[str, str]) -> str:
     left, right = sorted(chosen, key=lambda path: not which.partition(" is ")[0].endswith(f" of {path}"))
     merged = merge.replace("LEFT, RIGHT", "left, right")
     about = _about(dict.fromkeys([*columns[left], *columns[right]]))
-    return f"left = {how[left]}\nright = {how[right]}\ntable = {merged}{about}"
+    return f"{about}left = {how[left]}\nright = {how[right]}\ntable = {merged}"
+
+
+def _read_log(question: str, logs: Mapping[str, str]) -> str:
+    """The lines that take those of a log apart; empty unless one is meant, and all its lines have as many words."""
+    chosen = [path for path in logs if is_named(path, question)] or list(logs)
+    rows = [line.split() for line in logs[chosen[0]].splitlines()] if len(chosen) == 1 else []
+    if len(set(map(len, rows))) != 1 or not rows[0]:
+        return ""
+    told = ", ".join(f"row[{number}] is {part[:CELL]!r}" for number, part in enumerate(rows[0][:MAX_PARTS]))
+    return f"# All are texts. In the first row, {told}.\nrows = [line.split() for line in open({chosen[0]!r})]"
 
 
 def _about(columns: Iterable[str]) -> str:
     """A comment on the columns that a table has; empty for none."""
-    return f"\n# The columns of table are {', '.join(columns)}." if columns else ""
+    return f"# The columns of table are {', '.join(columns)}.\n" if columns else ""

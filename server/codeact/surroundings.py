@@ -26,7 +26,7 @@ TEXT = frozenset(
 )
 TABLES = frozenset({".csv", ".tsv", ".log", ".txt", ".jsonl", ".ndjson"})
 RECORDS = frozenset({".json", ".jsonl", ".ndjson"})
-TABULAR = RECORDS | {".csv", ".tsv", ".xlsx", ".xls"}
+TABULAR = RECORDS | {".csv", ".tsv", ".xlsx", ".xls", ".log"}
 READING = {
     ".xml": "xml.etree.ElementTree.parse({path}).getroot()",
     ".toml": "tomllib.load(open({path}, 'rb'))",
@@ -72,6 +72,11 @@ def describe_workspace(snapshot: Snapshot, question: str, size: int, *, plain: b
     named = {path: text for path, text in tables.items() if is_named(path, question)}
     joins = () if plain else find_joins(named or tables)
     return "\n\n".join([f"Files of the project:\n{listing}", *looks, *joins])
+
+
+def is_access_log(snapshot: Snapshot, path: str) -> bool:
+    """Whether a file begins as web servers' logs do."""
+    return ACCESS.match(_text(snapshot, path)) is not None
 
 
 def is_named(path: str, words: str) -> bool:

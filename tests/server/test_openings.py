@@ -16,14 +16,14 @@ CUSTOMERS = "id,name\n7,Ada\n8,Ben\n"
         (
             "Total of data/sales.csv?",
             {"data/sales.csv": SALES, "other.csv": CUSTOMERS},
-            "table = pd.read_csv('data/sales.csv')\n# The columns of table are product, amount.",
+            "# The columns of table are product, amount.\ntable = pd.read_csv('data/sales.csv')",
         ),
         (
             "What sells best?",
             {"sales.csv": "day;amount\n2024-01-02;3,5\n"},
             (
-                "table = pd.read_csv('sales.csv', sep=';', decimal=',', parse_dates=['day'])\n"
-                "# The columns of table are day, amount."
+                "# The columns of table are day, amount.\n"
+                "table = pd.read_csv('sales.csv', sep=';', decimal=',', parse_dates=['day'])"
             ),
         ),
         ("Total per p?", {"a.jsonl": '{"p": "tea"}\n{"p": "tea"}\n'}, "table = pd.read_json('a.jsonl', lines=True)"),
@@ -36,18 +36,18 @@ CUSTOMERS = "id,name\n7,Ada\n8,Ben\n"
             "Total over sales/",
             {"sales/a.csv": SALES, "sales/b.csv": SALES, "x.csv": CUSTOMERS},
             (
+                "# The columns of table are product, amount, file.\n"
                 "table = pd.concat([pd.read_csv(path).assign(file=path.stem) "
-                'for path in sorted(Path("sales").glob("*.csv"))])\n'
-                "# The columns of table are product, amount, file."
+                'for path in sorted(Path("sales").glob("*.csv"))])'
             ),
         ),
         (
             "Who paid most? Write it to top_customers.csv",
             {"orders.csv": ORDERS, "customers.csv": CUSTOMERS},
             (
+                "# The columns of table are order, customer_id, total, id, name.\n"
                 "left = pd.read_csv('orders.csv')\nright = pd.read_csv('customers.csv')\n"
-                "table = pd.merge(left, right, left_on='customer_id', right_on='id')\n"
-                "# The columns of table are order, customer_id, total, id, name."
+                "table = pd.merge(left, right, left_on='customer_id', right_on='id')"
             ),
         ),
     ],
@@ -55,6 +55,17 @@ CUSTOMERS = "id,name\n7,Ada\n8,Ben\n"
 def test_the_table_that_is_meant_is_read(question: str, files: dict[str, str], read: str) -> None:
     """One that is named, the only one, all of a folder with the same columns, or two that belong together."""
     assert table_opening(question, files).endswith(f"\n# {question}\n{read}\n")
+
+
+def test_a_log_is_taken_apart_where_all_its_lines_are_alike() -> None:
+    """Which part is which is told, since small models miscount."""
+    begun = table_opening("Which path is slowest?", {"app.log": "12:00 /a 5ms\n12:01 /b 7ms\n"})
+    assert begun == (
+        "# Which path is slowest?\n"
+        "# All are texts. In the first row, row[0] is '12:00', row[1] is '/a', row[2] is '5ms'.\n"
+        "rows = [line.split() for line in open('app.log')]\n"
+    )
+    assert table_opening("How many?", {"app.log": "12:00 started\n12:01 ready to serve\n"}) == ""
 
 
 def test_where_it_cannot_be_told_nothing_is_read() -> None:
@@ -72,8 +83,8 @@ def test_the_question_is_near_and_a_chart_has_its_import() -> None:
         "import pandas as pd",
         "",
         "# Chart the sales.",
-        "table = pd.read_csv('sales.csv')",
         "# The columns of table are product, amount.",
+        "table = pd.read_csv('sales.csv')",
     ]
 
 

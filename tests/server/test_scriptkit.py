@@ -108,10 +108,19 @@ def test_rows_of_all_files_are_gathered_where_one_file_is_asked_for() -> None:
     """Several tables with the same columns are read into one list, unless each is to become something of its own."""
     paths, files = ["in/a.csv", "in/b.csv"], 'sorted(Path("in").rglob("*.csv"))'
     gathered = "rows = [row for path in paths for row in read_rows(path)]"
-    same = [("job", "hours"), ("job", "hours")]
+    same = dict.fromkeys(paths, "job,hours\na,1\n")
     assert gathered in opening("Add up the hours of the CSV files in in/ into total.csv", paths, files, same)
     assert gathered not in opening("Make in.db with one table for each file of in/", paths, files, same)
-    assert gathered not in opening("Put the CSV files of in/ into all.csv", paths, files, [("a",), ("b",)])
+    assert gathered not in opening(
+        "Put the CSV files of in/ into all.csv", paths, files, {paths[0]: "a\n1\n", paths[1]: "b\n1\n"}
+    )
+    logs = opening(
+        "Count the warnings of each pump in in/ into w.csv",
+        ["in/a.log"],
+        'sorted(Path("in").rglob("*.log"))',
+        {"in/a.log": "9:00 WARN 3\n"},
+    )
+    assert "# A line is '9:00 WARN 3'\n    lines = [line for path in paths for line in read_lines(path)]" in logs
 
 
 def test_a_model_is_told_of_what_may_help_and_begins_with_its_files() -> None:
@@ -122,11 +131,11 @@ def test_a_model_is_told_of_what_may_help_and_begins_with_its_files() -> None:
     assert "- write_rows(path, rows, columns=()): Write a list" in describe_kit(
         choose_kit("convert people.json", paths)
     )
-    begun = opening("Write a script that sorts people.json by name. Nothing else.", paths, "")
+    begun = opening("Write a script that sorts people.json by name. Nothing else.", paths, "", {})
     assert begun.endswith(
         "    # sorts people.json by name.\n    # Nothing else.\n    rows = read_rows('people.json')\n"
     )
-    assert opening("x", paths, "FILES").endswith("    paths = FILES\n")
+    assert opening("x", paths, "FILES", {}).endswith("    paths = FILES\n")
 
 
 def test_repeated_elements_are_rows(tmp_path: Path) -> None:
