@@ -215,6 +215,8 @@ UNDOCUMENTED = re.compile(r"\bdoc(string|ument)", re.IGNORECASE)
 RENAMED = re.compile(r"\brenam\w* (.*?) (?:to|into) [`'\"]?(-{0,2}\w[\w.-]*\w)", re.IGNORECASE)
 NAME = re.compile(r"(?<![\w-])-{0,2}\w[\w.-]*\w")
 MARKS = re.compile(r"^--?|[_.\d]|[a-z][A-Z]")  # of what is a name rather than a word
+SUBJECT = re.compile(r"`([A-Za-z_]\w*)(?:\(\))?`|(?<![\w./-])([A-Za-z_]\w*)(?![\w/]|\.\w)")
+RAISED = re.compile(r"\b(?:rais|throw)\w*", re.IGNORECASE)
 LONGEST = re.compile(r"\b(long|short|large|big|small)(er|est)?\b|\bhow many lines", re.IGNORECASE)
 DEAD = re.compile(r"\b(dead|broken|missing|dangling|not exist|404)", re.IGNORECASE)
 OTHER_EXAMPLES = (  # for questions with such words
@@ -342,6 +344,9 @@ def _example(name: str, question: str, folder: str) -> str:
     old, new = _find_names(question)
     if old and new:
         example = example.replace("OLD", old).replace("NEW", new)
+    if subject := _find_subject(question):
+        raised = "raise " * bool(RAISED.search(question))
+        example = example.replace('"TEXT"', f'"{raised}{subject}"').replace('uses("NAME")', f'uses("{subject}")')
     return example.replace("FOLDER/", f"{folder}/" if folder else "")
 
 
@@ -354,6 +359,13 @@ def _find_names(question: str) -> tuple[str, str]:
     alike = [name for name in names if name.startswith("-") == found[2].startswith("-")]
     marked = [name for name in alike if MARKS.search(name)]
     return ([*alike[-1:], *marked[-1:]] or [""])[-1], found[2]
+
+
+def _find_subject(question: str) -> str:
+    """The only name of code in a question; empty if it has none, or several."""
+    names = {quoted or plain for quoted, plain in SUBJECT.findall(question)}
+    marked = {name for name in names if f"`{name}`" in question or re.search(r"_|[a-z][A-Z]", name)}
+    return marked.pop() if len(marked) == 1 else ""
 
 
 def _find_other(name: str, question: str) -> str | None:

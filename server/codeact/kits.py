@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from codeact.columns import read_columns
 from codeact.filesets import named_folder, spell_out
 from codeact.findings import asked_columns, unmade_files
+from codeact.logs import log_columns
 from codeact.scriptkit import KIT
 
 TABLES = (".csv", ".tsv", ".json", ".jsonl", ".xml")
@@ -40,11 +41,10 @@ def choose_kit(instruction: str, paths: Sequence[str], *, linewise: bool = False
         linewise: only those for what becomes of one file's lines.
     """
     words = "\n".join([instruction, *paths])
-    return tuple(
-        name
-        for name in KIT
-        if (name in LINEWISE if linewise else name != "add_header") and (name not in WHEN or WHEN[name].search(words))
-    )
+    unfit = {name for name in KIT if name in WHEN and not WHEN[name].search(words)} | {"as_rows"}
+    unfit |= set(KIT) - set(LINEWISE) if linewise else {"add_header"}
+    unfit |= set() if any(path.endswith((*TABLES, ".log")) for path in paths) else {"totals"}
+    return tuple(name for name in KIT if name not in unfit)
 
 
 def describe_kit(names: Sequence[str]) -> str:
@@ -83,10 +83,14 @@ def _gather(texts: Mapping[str, str], fileset: str) -> str:
     headers = {tuple(read_columns(text)) for path, text in texts.items() if path.endswith((".csv", ".tsv"))}
     if len(headers) == 1 and fileset.endswith(('.csv"))', '.tsv"))')):
         return "    rows = [row for path in paths for row in read_rows(path)]\n"
-    logs = [text.partition("\n")[0] for path, text in texts.items() if path.endswith(".log")]
+    logs = [text for path, text in texts.items() if path.endswith(".log")]
     if not (logs and fileset.endswith('.log"))')):
         return ""
-    return f"    # A line is {logs[0]!r}\n    lines = [line for path in paths for line in read_lines(path)]\n"
+    lines = "for path in paths for line in read_lines(path)"
+    if found := log_columns("\n".join(logs)):
+        read = f"    names = {list(found.names)}\n    rows = [dict(zip(names, line{found.split})) {lines}]\n"
+        return f"{read}    # The first of the rows is {found.first(logs[0].partition(chr(10))[0])}\n"
+    return f"    lines = [line {lines}]\n"
 
 
 def add_kit(code: str) -> str:

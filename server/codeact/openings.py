@@ -11,11 +11,11 @@ from pathlib import PurePosixPath
 
 from codeact.columns import find_joins, read_columns, reading
 from codeact.filesets import named_folder
+from codeact.logs import log_columns
 from codeact.surroundings import is_named
 
 ABOUT_CODE = re.compile(r"\b(?:function|import|module)(?:s|ed)?\b", re.IGNORECASE)
 WIDTH = 110
-CELL, MAX_PARTS = 40, 12
 
 
 def table_opening(question: str, tables: Mapping[str, str], *, chart: bool = False) -> str:
@@ -29,7 +29,7 @@ def table_opening(question: str, tables: Mapping[str, str], *, chart: bool = Fal
     if ABOUT_CODE.search(question):
         return ""
     read = _read_all(question, {path: text for path, text in tables.items() if reading(path, text)})
-    read = read or _read_log(question, {path: text for path, text in tables.items() if path.endswith(".log")})
+    read = read or _read_logs(question, {path: text for path, text in tables.items() if path.endswith(".log")})
     if not read:
         return ""
     imports = ["import json"] * ("json." in read) + ["import matplotlib.pyplot as plt"] * chart
@@ -66,14 +66,20 @@ def _read_all(question: str, tables: Mapping[str, str]) -> str:
     return f"{about}left = {how[left]}\nright = {how[right]}\ntable = {merged}"
 
 
-def _read_log(question: str, logs: Mapping[str, str]) -> str:
-    """The lines that take those of a log apart; empty unless one is meant, and all its lines have as many words."""
-    chosen = [path for path in logs if is_named(path, question)] or list(logs)
-    rows = [line.split() for line in logs[chosen[0]].splitlines()] if len(chosen) == 1 else []
-    if len(set(map(len, rows))) != 1 or not rows[0]:
+def _read_logs(question: str, logs: Mapping[str, str]) -> str:
+    """The lines that read the log that is named, or all there are, into `table`; empty if their lines are not alike."""
+    chosen = {path: text for path, text in logs.items() if is_named(path, question)} or dict(logs)
+    folders = {PurePosixPath(path).parent for path in chosen}
+    found = log_columns("\n".join(chosen.values())) if len(folders) == 1 else None
+    if found is None:
         return ""
-    told = ", ".join(f"row[{number}] is {part[:CELL]!r}" for number, part in enumerate(rows[0][:MAX_PARTS]))
-    return f"# All are texts. In the first row, {told}.\nrows = [line.split() for line in open({chosen[0]!r})]"
+    [place], names = folders, list(found.names)
+    listed = f'for path in sorted(Path("{place}").glob("*.log")) for line in open(path)'
+    lines = listed if len(chosen) > 1 else f"for line in open({next(iter(chosen))!r})"
+    read = f"{_about(names)}table = pd.DataFrame([line.strip(){found.split} {lines}], columns={names})"
+    numbers = [(name, f".str.replace({unit!r}, '')" if unit else "") for name, unit in found.units.items()]
+    made = [f"table[{name!r}] = pd.to_numeric(table[{name!r}]{bare}, errors='coerce')" for name, bare in numbers]
+    return "\n".join([read, *made])
 
 
 def _about(columns: Iterable[str]) -> str:

@@ -90,12 +90,23 @@ def totals(rows: Iterable[dict[str, Any]], by: str, of: str = "") -> dict[Any, f
     return {name: int(total) if total == int(total) else total for name, total in found.items()}
 
 
-def write_rows(path: str | Path, rows: Iterable[dict[str, Any]] | dict[str, Any], columns: Sequence[str] = ()) -> None:
+def as_rows(rows: Iterable[Any] | dict[str, Any], columns: Sequence[str] = ()) -> list[dict[str, Any]]:
+    """A list of dictionaries, from one, from pairs of keys and values, or from lists of cells."""
+    if isinstance(rows, dict):
+        is_pairs = len(columns) == 2 and not set(columns) & set(rows)  # noqa: PLR2004
+        rows = rows.items() if is_pairs else [rows]
+    rows = [dict(zip(columns, row)) if columns and isinstance(row, (list, tuple)) else row for row in rows]  # noqa: B905
+    if other := [row for row in rows if not isinstance(row, dict)]:
+        raise TypeError(f"rows must be dictionaries, and one is {other[0]!r}")
+    return rows
+
+
+def write_rows(path: str | Path, rows: Iterable[Any] | dict[str, Any], columns: Sequence[str] = ()) -> None:
     """Write a list of dictionaries to a .csv, .tsv, .json or .jsonl file, and its folder if there is none.
 
-    Without columns, it has all keys of the rows.
+    Without columns, it has all keys of the rows. With two columns, it takes a dictionary of totals, too.
     """
-    path, rows = Path(path), [rows] if isinstance(rows, dict) else list(rows)
+    path, rows = Path(path), as_rows(rows, columns)
     begun = write_rows.__dict__.setdefault("begun", set())
     if path in begun:
         raise ValueError(f"{path} was written before: gather all its rows in one list, then write them once")
@@ -130,13 +141,13 @@ def read_database(path: str | Path) -> dict[str, list[dict[str, Any]]]:
 
 
 def write_table(
-    database: str | Path, table: str, rows: Iterable[dict[str, Any]] | dict[str, Any], columns: Sequence[str] = ()
+    database: str | Path, table: str, rows: Iterable[Any] | dict[str, Any], columns: Sequence[str] = ()
 ) -> None:
     """Add a list of dictionaries to a table of an SQLite file, which is made; without columns, it has all their keys.
 
     What a table had before the script ran is replaced.
     """
-    rows = [rows] if isinstance(rows, dict) else list(rows)
+    rows = as_rows(rows, columns)
     columns = list(columns) or list(dict.fromkeys(key for row in rows for key in row))
     names = ", ".join('"' + name.replace('"', '""') + '"' for name in columns)
     target = '"' + table.replace('"', '""') + '"'
@@ -156,7 +167,7 @@ def write_table(
 KIT: dict[str, Callable[..., Any]] = {
     function.__name__: function
     for function in (
-        read_text, read_lines, add_header, write_text, read_rows, write_rows, read_ini, totals, read_database,
+        read_text, read_lines, add_header, write_text, read_rows, as_rows, write_rows, read_ini, totals, read_database,
         write_table, headings_of, links_of, comments_of,
     )
 }  # fmt: skip

@@ -14,6 +14,7 @@ from pathlib import PurePosixPath
 
 from codeact.columns import describe_records, describe_table, find_joins
 from codeact.formatting import find_formatter, read_tools
+from codeact.logs import log_columns
 from codeact.snapshot import Snapshot, list_files, read_file
 from codeact_sandbox.toolbox import ACCESS
 
@@ -161,6 +162,11 @@ def _split(path: str, lines: Sequence[str], *, plain: bool) -> str:
     """How to take a log's lines apart, and which part is which: small models miscount."""
     if lines and (found := ACCESS.match(lines[0])) and not plain:
         return f"\nRead it with log_rows({path!r}); then the first row is {found.groupdict()}, with numbers as numbers."
+    if columns := log_columns("\n".join(lines)):
+        names, split, lines_of = list(columns.names), f"line.strip(){columns.split}", f"for line in open({path!r})"
+        table = f"pandas.DataFrame([{split} {lines_of}], columns={names})"
+        how = f"[dict(zip({names}, {split})) {lines_of}]" if plain else table
+        return f"\nRead it with {how}; then the first row is {columns.first(lines[0])}, all of them texts."
     parts = lines[0].split()[:MAX_PARTS] if lines else []
     told = ", ".join(f"row[{number}] is {part[:HEAD_PART]!r}" for number, part in enumerate(parts))
     how = f"rows = [line.split() for line in open({path!r})]"

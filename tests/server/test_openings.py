@@ -2,6 +2,7 @@
 
 import pytest
 
+from codeact.logs import log_columns
 from codeact.openings import table_opening
 from codeact.surroundings import is_named
 
@@ -57,15 +58,45 @@ def test_the_table_that_is_meant_is_read(question: str, files: dict[str, str], r
     assert table_opening(question, files).endswith(f"\n# {question}\n{read}\n")
 
 
-def test_a_log_is_taken_apart_where_all_its_lines_are_alike() -> None:
-    """Which part is which is told, since small models miscount."""
+def test_a_log_is_a_table_where_its_lines_are_alike() -> None:
+    """Its parts have names, and measures are numbers."""
     begun = table_opening("Which path is slowest?", {"app.log": "12:00 /a 5ms\n12:01 /b 7ms\n"})
-    assert begun == (
-        "# Which path is slowest?\n"
-        "# All are texts. In the first row, row[0] is '12:00', row[1] is '/a', row[2] is '5ms'.\n"
-        "rows = [line.split() for line in open('app.log')]\n"
-    )
-    assert table_opening("How many?", {"app.log": "12:00 started\n12:01 ready to serve\n"}) == ""
+    assert begun.splitlines()[2:] == [
+        "# Which path is slowest?",
+        "# The columns of table are time, path, ms.",
+        "table = pd.DataFrame([line.strip().split(None, 2) for line in open('app.log')], columns=['time', 'path', 'ms'])",
+        "table['ms'] = pd.to_numeric(table['ms'].str.replace('ms', ''), errors='coerce')",
+    ]
+    two = table_opening("How many?", {"logs/a.log": "9:00 WARN hot now\n", "logs/b.log": "9:01 INFO all is well\n"})
+    assert 'for path in sorted(Path("logs").glob("*.log")) for line in open(path)]' in two
+    assert table_opening("How many?", {"app.log": "started\nready to serve\n"}) == ""
+
+
+@pytest.mark.parametrize(
+    ("lines", "names", "units"),
+    [
+        ("2024-05-14 08:00:30 ERROR db lost it\n2024-05-14 08:00:31 INFO web ok\n", "date time level message", {}),
+        ("t=3 user=ada 12%\nt=4 user=ben 7%\n", "t user percent", {"t": "t=", "percent": "%"}),
+        (
+            "[12:00:01] pump-3: 4 5\n[12:00:02] pump-11: 6 7\n",
+            "time pump number number2",
+            {"number": "", "number2": ""},
+        ),
+        ("10.0.0.1 GET /a 200\n10.0.0.2 PUT /b 404\n", "client method path status", {"status": ""}),
+    ],
+)
+def test_the_parts_of_a_log_are_known_by_how_they_look(lines: str, names: str, units: dict[str, str]) -> None:
+    """Times, levels, paths, `name=value`, numbered names and measures; what is left of a line is its message."""
+    found = log_columns(lines)
+    assert found
+    assert (" ".join(found.names), found.units) == (names, units)
+
+
+def test_a_line_that_is_no_other_line_s_like_is_passed_over() -> None:
+    """One traceback does not spoil a log; one line, or lines without anything known, are no table."""
+    assert log_columns("9:00 INFO ok\n" * 100 + "Traceback now: x\n")
+    assert log_columns("9:00 INFO ok\n") is None
+    assert log_columns("some words\nother words\n") is None
 
 
 def test_where_it_cannot_be_told_nothing_is_read() -> None:

@@ -48,6 +48,11 @@ def test_rows_are_written_with_the_columns_that_were_asked_for(tmp_path: Path) -
     assert (tmp_path / "new/a.jsonl").read_text() == '{"b": 1}\n{"b": ""}\n'
     with pytest.raises(KeyError, match="no row has city"):
         write_rows(tmp_path / "b.csv", rows, ["a", "city"])
+    write_rows(tmp_path / "totals.csv", {"x": 1, "y": 2}, ["name", "n"])
+    write_rows(tmp_path / "cells.csv", [["x", 1], ("y", 2)], ["name", "n"])
+    assert (tmp_path / "totals.csv").read_text() == (tmp_path / "cells.csv").read_text() == "name,n\nx,1\ny,2\n"
+    with pytest.raises(TypeError, match="and one is 'x'"):
+        write_rows(tmp_path / "c.csv", ["x"])
     with pytest.raises(ValueError, match="gather all its rows"):
         write_rows(tmp_path / "new/a.csv", rows)
 
@@ -114,13 +119,17 @@ def test_rows_of_all_files_are_gathered_where_one_file_is_asked_for() -> None:
     assert gathered not in opening(
         "Put the CSV files of in/ into all.csv", paths, files, {paths[0]: "a\n1\n", paths[1]: "b\n1\n"}
     )
-    logs = opening(
-        "Count the warnings of each pump in in/ into w.csv",
-        ["in/a.log"],
-        'sorted(Path("in").rglob("*.log"))',
-        {"in/a.log": "9:00 WARN 3\n"},
-    )
-    assert "# A line is '9:00 WARN 3'\n    lines = [line for path in paths for line in read_lines(path)]" in logs
+
+
+def test_lines_of_logs_are_rows_where_they_are_alike() -> None:
+    """The parts of the lines have names; lines that have nothing in common stay texts."""
+    paths, files = ["in/a.log"], 'sorted(Path("in").rglob("*.log"))'
+    alike = {"in/a.log": "9:00 WARN pump-3 is hot\n9:01 INFO pump-11 runs\n"}
+    begun = opening("Count the warnings of each pump in in/ into w.csv", paths, files, alike)
+    assert "dict(zip(names, line.split(None, 3)))" in begun
+    assert "'pump': 'pump-3', 'message': 'is hot'" in begun
+    odd = opening("Count the lines of in/ into w.csv", paths, files, {"in/a.log": "a\n"})
+    assert "    lines = [line for path in paths for line in read_lines(path)]\n" in odd
 
 
 def test_a_model_is_told_of_what_may_help_and_begins_with_its_files() -> None:

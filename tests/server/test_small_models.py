@@ -173,6 +173,11 @@ def test_code_begins_with_the_tools_that_a_question_asks_for() -> None:
         assert begin(question).endswith(f"print(rename({names}))" if "," in names else 'print(rename("')
     assert "exists" in begin_with_tools("Which links of docs/ are dead?", ["docs/a.md"], "docs")
     assert "exists" not in begin_with_tools("Which pages have links to the shop?", ["docs/a.md"], "")
+    assert 'if "raise NotDone" in row["source"]' in begin(
+        "Which functions in orchard/ raise NotDone? List their names."
+    )
+    assert 'uses("fetch_all")' in describe_tools("Where is fetch_all() still called in src/a_b.py?", paths)
+    assert 'uses("NAME")' in describe_tools("Where are fetch_all and fetch_one still called?", paths)
     assert begin("What is the sum of all sales?") == ""
     assert keep_helpers("from tools import rename\n\nprint(rename('a', 'b'))") == "\nprint(rename('a', 'b'))"
 
