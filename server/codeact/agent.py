@@ -74,7 +74,8 @@ class Assignment:
         objection: what is wrong with the model's final words, told to it once; empty if nothing is.
         retell: begun anew, the conversation ends with what was wrong with the last attempt, which is left out
             itself: a small model that sees its mistake repeats it.
-        conclude: the answer that steps amount to without any words of the model; empty to go on.
+        conclude: the answer that steps amount to without any words of the model, empty to go on; None if it has the
+            last word.
         panel: how to ask for further answers once there is one, so that the most frequent can be chosen; None if the
             first one counts.
         essence: what steps have brought, such that attempts which brought the same are equal; awaited right after
@@ -88,7 +89,7 @@ class Assignment:
     check: Callable[[], Awaitable[Verdict]] | None = None
     nudge: str = ""
     objection: Callable[[str], str] = lambda _: ""
-    conclude: Callable[[Sequence[Step]], str] = lambda _: ""
+    conclude: Callable[[Sequence[Step]], Awaitable[str]] | None = None
     retell: bool = False
     panel: Sampling | None = None
     essence: Callable[[Sequence[Step]], Awaitable[str]] | None = None
@@ -291,8 +292,8 @@ class _Loop:
         finished = None
         if self.assignment.check is None:
             finished = steps[-1].observation.finished
-            if finished is None:
-                finished = self.assignment.conclude(steps) or None
+            if finished is None and self.assignment.conclude:
+                finished = await self.assignment.conclude(steps) or None
         attempt = Attempt(text, tuple(steps), verdict, finished)
         if self.assignment.essence and attempt.ends:
             attempt = replace(attempt, essence=await self.assignment.essence(steps))

@@ -12,7 +12,15 @@ from codeact.compact import FENCE, Asking, ask_for_code, conclude, describe_brie
 from codeact.consensus import essence_of, names_in
 from codeact.events import Event, RunEnded, StepTaken
 from codeact.filesets import named_folder
-from codeact.findings import check_citations, gather, hidden_bars, is_product, unfounded_numbers, unused_terms
+from codeact.findings import (
+    check_citations,
+    gather,
+    hidden_bars,
+    is_product,
+    unfounded_numbers,
+    unused_terms,
+    wrong_columns,
+)
 from codeact.formatting import format_files
 from codeact.handover import propose
 from codeact.journal import find_run, read_journal
@@ -37,6 +45,7 @@ TABLE = re.compile(r"\.(csv|tsv|json|jsonl|xlsx?|parquet)\b")
 GROUPS = re.compile(r"\b(per|by|each|every|average|mean|total|sum|most|top|highest|lowest)\b", re.IGNORECASE)
 LARGEST = re.compile(r"\b(most|top|highest|largest|biggest|best|longest|greatest|leading)\b", re.IGNORECASE)
 MAX_REFUSED = 3  # answers that forget something which the task spells out
+EACH = re.compile(r"\b(?:in|of|for|from) each\b|\bper\b", re.IGNORECASE)
 CHART = re.compile(r"\b(chart|plot|graph|diagram|histogram|draw|figure|visuali[sz]e|pie|bars?)\w*", re.IGNORECASE)
 LIBRARIES = ("numpy", "pandas", "matplotlib", "openpyxl", "plotly", "yaml", "requests", "PIL")
 
@@ -52,6 +61,7 @@ class Inquiry:
     remedies: tuple[Remedy, ...] = ()
     earlier: Sequence[Action] = ()
     forgotten: tuple[str, ...] = ()
+    wrong: str = ""
     refused: int = 0
     minded: bool = False
 
@@ -70,7 +80,7 @@ class Inquiry:
             restart=self._restart,
             nudge=fill("ask-unlooked"),
             objection=self._object,
-            conclude=self._conclude if compact else lambda _: "",
+            conclude=self._conclude if compact else None,
             retell=compact,
             panel=asking.panel,
             essence=self._essence if compact else None,
@@ -95,19 +105,24 @@ class Inquiry:
         """What the model reads: what came of its actions, and what is known of such an error."""
         if compact and self.forgotten:
             return fill("unused", terms=", ".join(self.forgotten), code=self.steps[-1].action.code)
+        if compact and self.wrong:
+            return self.wrong
         if compact:
             return describe_briefly(observations[-1])
         notes = describe_repeats(self.steps, find_remedy(self.remedies, observations[-1]))
         return describe_steps(observations, notes)
 
-    def _conclude(self, steps: Sequence[Step]) -> str:
+    async def _conclude(self, steps: Sequence[Step]) -> str:
         """The answer of a small model, unless it has forgotten something that the task spells out.
 
         Once an answer minds all of that, no other counts; when several did not, it is nothing that code needs.
         """
-        self.forgotten = ()
+        self.forgotten, self.wrong = (), ""
         answer = conclude(steps)
         if not answer or hidden_bars(steps[-1].observation):
+            return ""
+        self.wrong = wrong_columns(self.walk.task.instruction, (await self.sandbox.changes()).files)
+        if self.wrong:
             return ""
         lacking = unused_terms(self.walk.task.instruction, "\n".join(step.action.code for step in steps))
         self.minded = self.minded or not lacking
@@ -166,6 +181,10 @@ class Inquiry:
         question = self.walk.task.instruction
         charts = fill("ask-how-chart") if CHART.search(question) else ""
         largest = ", the largest of them .nlargest(HOW_MANY)" if LARGEST.search(question) else ""
+        if largest and EACH.search(question):
+            largest = (
+                ', the largest in each group .sort_values("VALUE", ascending=False).groupby("GROUP").head(HOW_MANY)'
+            )
         groups = fill("ask-how-groups", largest=largest) if GROUPS.search(question) and self._has_tables() else ""
         tools = describe_tools(question, *self._about_files())
         helpers = fill("ask-how-tools", tools=tools) if tools else ""

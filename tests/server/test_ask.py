@@ -138,6 +138,35 @@ async def test_a_small_model_is_heard_several_times(workspace: Path, scripted: S
     assert set(changed) == {"note.txt"}
 
 
+async def test_an_answer_of_a_small_model_that_misses_what_was_asked_does_not_count(
+    workspace: Path, scripted: Start
+) -> None:
+    """A number that the code has only in a title, and a table with other columns than those asked for, are sent back."""
+
+    def code(columns: str, least: str) -> str:
+        rows = f"[row for row in csv.DictReader(open('sales.csv')) if {least}]"
+        return (
+            f"```python\nimport csv\nrows = {rows}\nwith open('big.csv', 'w') as file:\n"
+            f"    csv.writer(file).writerow({columns})\nprint('title: more than 5', len(rows))\n```"
+        )
+
+    forgotten = code("['product', 'amount']", "True")
+    misnamed = code("['Product', 'Amount']", "int(row['amount']) > 5")
+    right = code("['product', 'amount']", "int(row['amount']) > 5")
+    server = scripted([say(forgotten), say(misnamed), say(code("['product', 'amount']", "row")), say(right)])
+    settings = settings_for(workspace, server)
+    settings = replace(settings, model=replace(settings.model, name="scripted-1.5b"))
+    question = "Which sales are more than 5? Write them to big.csv with the columns product and amount."
+    ended = await run_task(ask(question), settings)
+    told = [request["messages"][-1]["content"] for request in server.requests]
+    assert "it does not use what the task names: 5." in told[1]
+    assert "big.csv has the columns Product, Amount. They must be product, amount." in told[2]
+    assert "does not use" in told[3], "where another answer minds it, it is no longer let pass"
+    assert ended.answer.startswith("title: more than 5")
+    changed = {patch.path: patch.after for patch in ended.proposal.patches} if ended.proposal else {}
+    assert set(changed) == {"big.csv"}
+
+
 async def test_a_small_models_follow_up_keeps_its_variables_when_it_begins_anew(
     workspace: Path, scripted: Start
 ) -> None:
