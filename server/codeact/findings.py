@@ -22,6 +22,7 @@ TERM = re.compile(
     rf"(?<![\w-])--[\w-]+|\b\d+\b(?!\.\w)|\b[\w-]+(?:/[\w.-]+)*\.[a-z]{{1,6}}\b|\b(?:{'|'.join(NUMBER_WORDS)})\b",
     re.IGNORECASE,
 )
+MARK = re.compile(r"\b(?:level|status|state|kind|type|marked|labelled)s? [`'\"]?([A-Z]{2,})\b")  # a level WARN, say
 EXAMPLE = re.compile(r"\b(?:like|such as|for example|e\.g\.),? *(['\"`]).*?\1", re.IGNORECASE)
 COLUMNS = re.compile(r"\bcolumns:? ((?:`?\w+`?, )*`?\w+`?,? and `?\w+`?|(?:`?\w+`?, )+`?\w+`?(?=[.;)\n]|$))")
 SAID = re.compile(r"#.*|^\s*print\(.*$|^\s*[\w.]+\.(?:set_)?(?:\w?label|title|suptitle)\(.*$", re.MULTILINE)
@@ -169,6 +170,7 @@ def unused_terms(instruction: str, code: str) -> tuple[str, ...]:
     digits = {word: str(number) for number, word in enumerate(NUMBER_WORDS, 2)}
     spelt_out = EXAMPLE.sub("", instruction)
     terms = [digits.get(found.lower(), found.rstrip(".")) for found in TERM.findall(spelt_out)]
+    terms += MARK.findall(spelt_out)
     return tuple(dict.fromkeys(term for term in terms if not _is_used(term, code)))
 
 

@@ -22,7 +22,7 @@ WHEN = {  # what an instruction, or the path of a file, says where only these fu
     "read_rows": re.compile(r"csv|tsv|json|xml|table|row", re.IGNORECASE),
     "write_rows": re.compile(r"csv|tsv|json|xml|table|row", re.IGNORECASE),
     "add_header": re.compile(r"header|licen[cs]e|copyright|notice|\b(?:top|beginning|start) of", re.IGNORECASE),
-    "totals": re.compile(r"\b(?:total|sum|add|count|number|how many|per|each|by)", re.IGNORECASE),
+    "totals_of": re.compile(r"\b(?:total|sum|add|count|number|how many|per|each|by)", re.IGNORECASE),
     "read_ini": re.compile(r"\.(ini|cfg)\b"),
     "write_table": re.compile(r"sql|database|\.db\b", re.IGNORECASE),
     "read_database": re.compile(r"\.(?:db|sqlite3?)$", re.IGNORECASE | re.MULTILINE),
@@ -43,7 +43,7 @@ def choose_kit(instruction: str, paths: Sequence[str], *, linewise: bool = False
     words = "\n".join([instruction, *paths])
     unfit = {name for name in KIT if name in WHEN and not WHEN[name].search(words)} | {"as_rows"}
     unfit |= set(KIT) - set(LINEWISE) if linewise else {"add_header"}
-    unfit |= set() if any(path.endswith((*TABLES, ".log")) for path in paths) else {"totals"}
+    unfit |= set() if any(path.endswith((*TABLES, ".log")) for path in paths) else {"totals_of"}
     return tuple(name for name in KIT if name not in unfit)
 
 

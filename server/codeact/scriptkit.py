@@ -81,9 +81,11 @@ def read_ini(path: str | Path) -> dict[str, dict[str, str]]:
     return {name: dict(parser[name]) for name in parser.sections()}
 
 
-def totals(rows: Iterable[dict[str, Any]], by: str, of: str = "") -> dict[Any, float]:
+def totals_of(rows: Iterable[dict[str, Any]], by: str, of: str = "") -> dict[Any, float]:
     """The sum of the numbers in a column for each value of another, as a dictionary; without `of` it counts rows."""
-    found: dict[Any, float] = {}
+    rows, found = list(rows), dict[Any, float]()
+    if of and not any(of in row for row in rows):
+        raise KeyError(f"{of} is in no row: the first is {rows[:1]}. Rows are counted without `of`")
     for row in rows:
         number = float(row[of] or 0) if of else 1
         found[row[by]] = round(found.get(row[by], 0) + number, 9)
@@ -167,7 +169,7 @@ def write_table(
 KIT: dict[str, Callable[..., Any]] = {
     function.__name__: function
     for function in (
-        read_text, read_lines, add_header, write_text, read_rows, as_rows, write_rows, read_ini, totals, read_database,
-        write_table, headings_of, links_of, comments_of,
+        read_text, read_lines, add_header, write_text, read_rows, as_rows, write_rows, read_ini, totals_of,
+        read_database, write_table, headings_of, links_of, comments_of,
     )
 }  # fmt: skip

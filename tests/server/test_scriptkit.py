@@ -11,7 +11,7 @@ import pytest
 
 from codeact.framing import frame
 from codeact.kits import add_kit, choose_kit, describe_kit, opening
-from codeact.scriptkit import headings_of, read_database, read_ini, read_rows, totals, write_rows
+from codeact.scriptkit import headings_of, read_database, read_ini, read_rows, totals_of, write_rows
 
 CSV = '\ufeffid;name;size\n1;"a; b";\n2;ü\n'
 RECORDS = [{"id": 1, "size": None}, {"id": 2, "tag": "x"}]
@@ -174,5 +174,7 @@ def test_totals_of_groups_are_numbers_as_people_write_them() -> None:
         {"job": "b", "hours": ""},
         {"job": "b", "hours": "2"},
     ]
-    assert totals(rows, "job", "hours") == {"a": 0.3, "b": 2}
-    assert totals(rows, by="job") == {"a": 2, "b": 2}
+    assert totals_of(rows, "job", "hours") == {"a": 0.3, "b": 2}
+    assert totals_of(rows, by="job") == {"a": 2, "b": 2}
+    with pytest.raises(KeyError, match="counted without"):
+        totals_of(rows, "job", "cost")

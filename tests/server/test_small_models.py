@@ -143,6 +143,7 @@ def test_columns_that_were_asked_for_are_there() -> None:
 
 def test_an_example_is_not_asked_for_by_name() -> None:
     """What an instruction only quotes as an example need not be in the code."""
+    assert unused_terms("Count the lines of level WARN in CSV", "x") == ("WARN",)
     assert unused_terms("Write lines like 'de: menu.open' to missing.txt", "x") == ("missing.txt",)
 
 
