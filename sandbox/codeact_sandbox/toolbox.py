@@ -20,6 +20,12 @@ LINK = re.compile(
     re.MULTILINE,
 )
 
+SCRIPTS = (".js", ".jsx", ".mjs", ".cjs", ".ts", ".tsx", ".mts", ".cts", ".vue", ".svelte")
+COMMENT = re.compile(r"//[^\n]*|/\*.*?\*/|\"(?:\\.|[^\"\\\n])*\"|'(?:\\.|[^'\\\n])*'|`(?:\\.|[^`\\])*`", re.DOTALL)
+REQUIRED = re.compile(
+    r"""\b(?:import|export)\b[^;"'`()]*?\bfrom\s*["']([^"'\n]+)|\bimport\s*\(?\s*["']([^"'\n]+)|\brequire\(\s*["']([^"'\n]+)"""
+)
+
 AFTER_ESCAPE = r"(?<=(?<!\\)\\[abfnrtv])"  # of a text in code, such as "\nNAME": its letter is no part of the name
 
 # The Common Log Format of web servers, and the Combined one.
@@ -29,9 +35,11 @@ ACCESS = re.compile(
 )
 
 
-def imports(pattern: str = "**/*.py") -> list[dict[str, Any]]:
-    """imports(pattern="**/*.py"): all imports, as rows with path, line, module (full dotted name)."""
-    rows = []
+def imports(pattern: str = "**/*") -> list[dict[str, Any]]:
+    """imports(pattern="**/*"): all imports of Python, JavaScript and TypeScript files, as rows with path, line, module
+    (full dotted name, or the package or path that a script imports).
+    """
+    rows = [row for path in files(pattern) if path.endswith(SCRIPTS) for row in _required(path)]
     for path, tree in _trees(pattern):
         for node in ast.walk(tree):
             if isinstance(node, ast.Import):
@@ -41,6 +49,18 @@ def imports(pattern: str = "**/*.py") -> list[dict[str, Any]]:
                 names = [f"{base}.{alias.name}" if base else alias.name for alias in node.names]
                 rows += [{"path": path, "line": node.lineno, "module": name} for name in names]
     return rows
+
+
+def _required(path: str) -> Iterator[dict[str, Any]]:
+    """What a file of JavaScript or TypeScript imports or requires, outside of comments."""
+    text = COMMENT.sub(
+        lambda found: found[0] if found[0][:1] in "\"'`" else re.sub(r"[^\n]", " ", found[0]), read_text(path)
+    )
+    for found in REQUIRED.finditer(text):
+        module = next(filter(None, found.groups()))
+        if module.startswith("."):
+            module = os.path.normpath(os.path.join(os.path.dirname(path), module)).replace(os.sep, "/")
+        yield {"path": path, "line": text.count("\n", 0, found.start()) + 1, "module": module}
 
 
 def _package(path: str, level: int) -> str:
@@ -191,7 +211,7 @@ TOOLS: dict[str, Any] = {
     for function in (imports, functions, uses, links, duplicates, comments, log_rows, rename)
 }
 WORDS = {
-    "imports": "import imports imported importing depend depends dependency dependencies",
+    "imports": "import imports imported importing require requires required depend depends dependency dependencies",
     "functions": "function functions method methods longest decorator docstrings skipped skip",
     "uses": "call calls called calling caller callers use uses used usage usages deprecated",
     "links": "link links dead broken page pages picture pictures image images",
@@ -201,7 +221,7 @@ WORDS = {
     "rename": "rename renames renaming replace everywhere",
 }
 NEEDS = {  # endings of files without which a function has nothing to say
-    "imports": (".py",),
+    "imports": (".py", *SCRIPTS),
     "functions": (".py",),
     "uses": (".py",),
     "comments": (".py",),
@@ -272,7 +292,7 @@ for row in functions("FOLDER/**/*.py"):
 )
 EXAMPLES = {
     "imports": """\
-for row in imports("FOLDER/**/*.py"):
+for row in imports("FOLDER/**/*"):
     if "NAME" in row["module"]:
         print(f"{row['path']}:{row['line']} imports {row['module']}")""",
     "functions": """\

@@ -162,8 +162,7 @@ def test_code_begins_with_the_tools_that_a_question_asks_for() -> None:
         return begin_with_tools(question, paths, named_folder(paths, question))
 
     assert (
-        begin("Which modules import the legacy_client?")
-        == 'from tools import imports\n\nfor row in imports("**/*.py"):\n'
+        begin("Which modules import the legacy_client?") == 'from tools import imports\n\nfor row in imports("**/*"):\n'
     )
     for question, names in (
         ("Please rename the option --lang of audioguide to --language everywhere.", '"--lang", "--language"'),
@@ -216,3 +215,17 @@ def test_imports_are_told_by_their_full_names(tmp_path: Path, monkeypatch: pytes
         "from . import b\nfrom ..old import c\nfrom .. import old\nimport os.path\nfrom re import sub\n"
     )
     assert [row["module"] for row in imports()] == ["post.back.b", "post.old.c", "post.old", "os.path", "re.sub"]
+    Path("app").mkdir()
+    Path("app/a.ts").write_text("""\
+import _ from "lodash";
+// import x from "nope"
+import {
+  b } from './lib/b';
+/* require("nope") */
+const q = require('lodash/fp'), url = "http://nope"
+export * from "../up"
+const z = await import("chunk");
+import "side";
+""")
+    found = [(row["line"], row["module"]) for row in imports("app/**/*")]
+    assert found == [(1, "lodash"), (3, "app/lib/b"), (6, "lodash/fp"), (7, "up"), (8, "chunk"), (9, "side")]
