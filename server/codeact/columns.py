@@ -5,6 +5,7 @@ import json
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from itertools import permutations
 from pathlib import PurePosixPath
 
@@ -16,6 +17,7 @@ MAX_KINDS = 8
 MAX_COLUMNS = 30
 CELL = 40
 MAX_ODD = 3
+MAX_AROUND = 3  # keys of an object that is only there to hold a list
 NUMBER = re.compile(r"[+-]?\d+(?:\.\d+)?")
 DATE = re.compile(r"\d{4}-\d\d-\d\d(?:[T ][\d:.+Z-]+)?")
 COMMA_NUMBER = re.compile(r"[+-]?\d+(?:\.\d{3})*,\d+")
@@ -37,24 +39,23 @@ def describe_table(path: str, text: str, *, plain: bool = False) -> str:
 
 
 def describe_records(path: str, text: str, *, plain: bool = False) -> str:
-    """What JSON lines, or a JSON list of objects without lists in them, hold, as a table; empty for other texts.
+    """What JSON lines, a list of JSON objects, or an object with one such list hold, as a table; empty for other texts.
 
     Args:
         path: its name, for the sentence that tells how to read it.
         text: its content.
-        plain: to be read with the standard library, not with pandas.
+        plain: to be read with the standard library, not with pandas; then of a list that is not within an object.
     """
-    records = _read_records(path, text)
-    if not records:
+    found = _read_records(path, text)
+    if found is None or (plain and (found.inner or found.outer)):
         return ""
-    rows = [_flatten(record) for record in records[:MAX_ROWS]]
-    names = list(dict.fromkeys(name for row in rows for name in row))[:MAX_COLUMNS]
+    names = list(dict.fromkeys(name for row in found.rows for name in row))[:MAX_COLUMNS]
     described = [
-        f"  {_shown(name, plain=plain)}: {_describe([_cell(row.get(name)) for row in rows])}" for name in names
+        f"  {_shown(name, plain=plain)}: {_describe([_cell(row.get(name)) for row in found.rows])}" for name in names
     ]
-    head = "\n".join(json.dumps(record)[:160] for record in records[:SHOWN_ROWS])
+    head = "\n".join(json.dumps(record)[:160] for record in found.records[:SHOWN_ROWS])
     how = f"read_rows({path!r})" if plain else reading(path, text)
-    told = f"{path} ({len(records)} records; read it with {how})"
+    told = f"{path} ({len(found.records)} records; read it with {how})"
     return f"{told} begins:\n{head}\nIts columns:\n" + "\n".join(described)
 
 
@@ -65,14 +66,26 @@ def reading(path: str, text: str) -> str:
         return f"pandas.read_excel({path!r})"
     if suffix in (".csv", ".tsv"):
         return f"pandas.read_csv({path!r}{_options(text)})" if text.strip() else ""
-    records = _read_records(path, text)
-    if not records:
+    found = _read_records(path, text)
+    if found is None:
         return ""
-    lines = suffix in LINES
-    if any(isinstance(value, dict) for record in records for value in record.values()):
-        listed = f"[json.loads(line) for line in open({path!r})]" if lines else f"json.load(open({path!r}))"
+    is_lines = suffix in LINES
+    listed = f"[json.loads(line) for line in open({path!r})]" if is_lines else f"json.load(open({path!r}))"
+    listed += f"[{found.outer!r}]" if found.outer else ""
+    if found.inner:
+        prefix = f", record_prefix={found.prefix!r}" if found.prefix else ""
+        return f"pandas.json_normalize({listed}, {found.inner!r}, {list(found.meta)}{prefix}, errors='ignore')"
+    if found.outer or any(isinstance(value, dict) for record in found.records for value in record.values()):
         return f"pandas.json_normalize({listed})"
-    return f"pandas.read_json({path!r}{', lines=True' if lines else ''})"
+    return f"pandas.read_json({path!r}{', lines=True' if is_lines else ''})"
+
+
+def column_names(path: str, text: str) -> list[str]:
+    """The columns of the table that `reading` reads, as far as they can be told."""
+    if path.endswith((".csv", ".tsv")):
+        return list(read_columns(text))
+    found = _read_records(path, text)
+    return list(dict.fromkeys(name for row in found.rows for name in row)) if found else []
 
 
 def _options(text: str) -> str:
@@ -85,16 +98,69 @@ def _options(text: str) -> str:
     return options + (f", parse_dates={dates}" if dates else "")
 
 
-def _read_records(path: str, text: str) -> list[dict[str, object]]:
-    """The objects of JSON lines or a JSON list; none if it is something else, or lists are among their values."""
+@dataclass(frozen=True)
+class Records:
+    """The objects of a JSON text.
+
+    Attributes:
+        records: each object.
+        outer: the key under which the list of them stands, if it is within an object.
+        inner: the key under which each has a list of objects; each of those is a row then.
+        meta: the other keys, which each row gets.
+        prefix: what stands before an inner object's keys, where they would be the same as the others.
+    """
+
+    records: list[dict[str, object]]
+    outer: str = ""
+    inner: str = ""
+    meta: tuple[str, ...] = ()
+    prefix: str = ""
+
+    @property
+    def rows(self) -> list[dict[str, object]]:
+        """The first rows of the table."""
+        if not self.inner:
+            return [_flatten(record) for record in self.records[:MAX_ROWS]]
+        pairs = [(record, one) for record in self.records for one in _objects(record[self.inner])]
+        return [
+            {**{f"{self.prefix}{name}": value for name, value in _flatten(one).items()},
+             **{name: record.get(name) for name in self.meta}}
+            for record, one in pairs[:MAX_ROWS]
+        ]  # fmt: skip
+
+
+def _read_records(path: str, text: str) -> Records | None:
+    """The objects of a JSON text; None if it holds something else, or more than one list in each."""
     is_lines = PurePosixPath(path).suffix.lower() in LINES
     try:
-        records = [json.loads(line) for line in text.splitlines() if line.strip()] if is_lines else json.loads(text)
+        value = [json.loads(line) for line in text.splitlines() if line.strip()] if is_lines else json.loads(text)
     except (ValueError, RecursionError):
-        return []
-    if not (isinstance(records, list) and all(isinstance(record, dict) for record in records)):
-        return []
-    return [] if any(isinstance(value, list) for record in records for value in record.values()) else records
+        return None
+    outer = ""
+    if isinstance(value, dict):
+        lists = [name for name, part in value.items() if _objects(part)]
+        if len(lists) != 1 or len(value) > MAX_AROUND:
+            return None
+        outer = lists[0]
+        value = value[outer]
+    if not _objects(value):
+        return None
+    with_lists = {name for record in value for name, part in record.items() if isinstance(part, list)}
+    if not with_lists:
+        return Records(value, outer)
+    inner = with_lists.pop()
+    parts = [record.get(inner) for record in value]
+    if with_lists or not all(part == [] or _objects(part) for part in parts) or not any(parts):
+        return None
+    meta = tuple(dict.fromkeys(name for record in value for name, part in record.items()
+                               if name != inner and not isinstance(part, dict)))  # fmt: skip
+    same = {name for part in parts for one in part for name in one} & set(meta)
+    return Records(value, outer, inner, meta, f"{inner}." if same else "")
+
+
+def _objects(value: object) -> list[dict[str, object]]:
+    """A list of objects; nothing if it is something else."""
+    return value if isinstance(value, list) and all(isinstance(one, dict) for one in value) else []
 
 
 def _flatten(record: Mapping[str, object]) -> dict[str, object]:

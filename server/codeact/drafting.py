@@ -12,7 +12,15 @@ from codeact.compact import Asking, ask_for_code
 from codeact.consensus import essence_of
 from codeact.events import Event, StepTaken
 from codeact.filesets import describe_fileset
-from codeact.findings import alike, unmade_files, unused_terms, without_content, wrong_columns
+from codeact.findings import (
+    alike,
+    misplaced_file,
+    unmade_files,
+    unused_terms,
+    without_content,
+    worked_examples,
+    wrong_columns,
+)
 from codeact.framing import FRAME_START, frame
 from codeact.inquiry import find_packages
 from codeact.mending import allow_folders, sort_listings
@@ -150,13 +158,31 @@ class Drafting:
         """What speaks against a script that ran to its end; empty if nothing does."""
         if not (self.effect or self.said):
             return "It ran, but printed nothing and changed nothing, so it did not do what was asked."
-        if self.files and (again := await self._try_again(command)):
-            return again
+        if self.files and (wrong := await self._try_examples() or await self._try_again(command)):
+            return wrong
+        if self.compact and (misplaced := misplaced_file(self.walk.task.instruction, self._made())):
+            return misplaced
         if self.compact and (same := alike(self.effect)):
             return f"It writes the same into {' and '.join(same)}."
         if self.compact and (empty := without_content(self.effect)):
             return f"{empty} has nothing in it: look at how the files begin, and what the code looks for."
         return wrong_columns(self.walk.task.instruction, self.effect)
+
+    def _made(self) -> tuple[str, ...]:
+        """The files that the script makes."""
+        known = set(list_files(self.snapshot))
+        return tuple(path for path, now in self.effect.items() if now and path not in known)
+
+    async def _try_examples(self) -> str:
+        """What is wrong with what becomes of one line, where the task shows it; empty if nothing is."""
+        for before, after in worked_examples(self.walk.task.instruction):
+            code = editing.TRIAL.format(
+                script=quote(self.path), line=quote(before), path=quote(next(iter(self.effect), "x"))
+            )
+            done = await self.sandbox.spawn([self.sandbox.python, "-B", "-c", code], timeout=HELP_SECONDS)
+            if (said := done.stdout.strip()) != after and done.exit_code == 0:
+                return f"Of the line {before} it makes {said}. It must be {after}."
+        return ""
 
     async def _try_again(self, command: Sequence[str]) -> str:
         """What is wrong with a script that changes files, as its second run shows; empty if nothing is."""

@@ -40,6 +40,12 @@ def work():
             print(f"changed {{path}}")
 '''
 
+TRIAL = f"""\
+import pathlib, runpy
+change = runpy.run_path({{script}})[{FUNCTION!r}]
+print("\\n".join(change([{{line}}], pathlib.Path({{path}}))))
+"""
+
 
 def files_to_change(instruction: str, paths: Sequence[str]) -> str:
     """A Python expression for the files that an instruction wants changed one by one; empty if it wants other things.

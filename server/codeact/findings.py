@@ -19,13 +19,14 @@ NUMBER = re.compile(r"(?<![\w.])\d{1,3}(?:,\d{3})+(?:\.\d+)?|(?<![\w.])\d+(?:\.\
 NUMBER_WORDS = ("two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
 FILE = re.compile(r"(?<![\w./:-])[\w-]+(?:/[\w.-]+)*\.(?:csv|tsv|json|jsonl|md|txt|html|db|sqlite|xml|ya?ml|toml|py)\b")
 TERM = re.compile(
-    rf"(?<![\w-])--[\w-]+|\b\d+\b(?!\.\w)|\b[\w-]+(?:/[\w.-]+)*\.[a-z]{{1,6}}\b|\b(?:{'|'.join(NUMBER_WORDS)})\b",
+    rf"(?<![\w-])--[\w-]+|(?<![\w.])\d+\b(?!\.\w)|(?<![\w.-])[\w-]+(?:/[\w.-]+)*\.[a-z]{{1,6}}\b(?!\.\w)|\b(?:{'|'.join(NUMBER_WORDS)})\b",
     re.IGNORECASE,
 )
 MARK = re.compile(r"\b(?:level|status|state|kind|type|marked|labelled)s? [`'\"]?([A-Z]{2,})\b")  # a level WARN, say
 EXAMPLE = re.compile(r"\b(?:like|such as|for example|e\.g\.),? *(['\"`]).*?\1", re.IGNORECASE)
-COLUMNS = re.compile(r"\bcolumns:? ((?:`?\w+`?, )*`?\w+`?,? and `?\w+`?|(?:`?\w+`?, )+`?\w+`?(?=[.;)\n]|$))")
+COLUMNS = re.compile(r"\b[Cc]olumns:? ((?:`?\w+`?, )*`?\w+`?,? and `?\w+`?|(?:`?\w+`?, )+`?\w+`?(?=[.;)\n]|$))")
 SAID = re.compile(r"#.*|^\s*print\(.*$|^\s*[\w.]+\.(?:set_)?(?:\w?label|title|suptitle)\(.*$", re.MULTILINE)
+SHOWN = re.compile(r"\(([^()]+)\)[^().;]*\b(?:to|into|become|becomes)\b[^().;]*\(([^()]+)\)")
 CITATION = re.compile(r"(?<![\w/.-])(?P<path>(?:[\w.-]+/)*[\w.-]+\.[a-z]{1,5}):(?P<line>\d+)")
 
 
@@ -110,6 +111,23 @@ def unmade_files(instruction: str, existing: Collection[str], made: Collection[s
     return tuple(path for path in named if PurePosixPath(path).name not in known)
 
 
+def misplaced_file(instruction: str, made: Collection[str]) -> str:
+    """Where a new file lies that the task wants in the project's own folder, in words; empty if all are in place."""
+    for wanted in FILE.findall(instruction):
+        folders = [PurePosixPath(path).parent for path in made if PurePosixPath(path).name == wanted]
+        placed = rf"{re.escape(wanted)}`? (?:in|into|to|under|inside)\b"
+        if folders and PurePosixPath() not in folders and not re.search(placed, instruction):
+            return f"It writes {folders[0]}/{wanted}. The task names {wanted}, in the project's own folder."
+    return ""
+
+
+def worked_examples(instruction: str) -> tuple[tuple[str, str], ...]:
+    """What is to become of what, where an instruction shows it: "dates (3.7.2024) to ISO dates (2024-07-03)"."""
+    found = SHOWN.search(instruction)
+    before, after = (re.split(r", *", group) for group in found.groups()) if found else ([], [])
+    return tuple(zip(before, after, strict=True)) if len(before) == len(after) else ()
+
+
 def wrong_columns(instruction: str, made: Mapping[str, FileState | None]) -> str:
     """Which new table has not the columns that an instruction lists, in words; empty if all have them, or none is told.
 
@@ -168,7 +186,7 @@ def unused_terms(instruction: str, code: str) -> tuple[str, ...]:
     """
     code = re.sub(SAID, "", code)  # to say it is not to do it
     digits = {word: str(number) for number, word in enumerate(NUMBER_WORDS, 2)}
-    spelt_out = EXAMPLE.sub("", instruction)
+    spelt_out = EXAMPLE.sub("", SHOWN.sub("", instruction) if worked_examples(instruction) else instruction)
     terms = [digits.get(found.lower(), found.rstrip(".")) for found in TERM.findall(spelt_out)]
     terms += MARK.findall(spelt_out)
     return tuple(dict.fromkeys(term for term in terms if not _is_used(term, code)))

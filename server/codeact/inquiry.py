@@ -46,6 +46,9 @@ GROUPS = re.compile(r"\b(per|by|each|every|average|mean|total|sum|most|top|highe
 LARGEST = re.compile(r"\b(most|top|highest|largest|biggest|best|longest|greatest|leading)\b", re.IGNORECASE)
 MAX_REFUSED = 3  # answers that forget something which the task spells out
 EACH = re.compile(r"\b(?:in|of|for|from) each\b|\bper\b", re.IGNORECASE)
+RUNS = re.compile(
+    r"\bin a row\b|\bconsecutive|\bstreak|\blongest (?:\w+ )?(?:run|spell|series|period)\b", re.IGNORECASE
+)
 CHART = re.compile(r"\b(chart|plot|graph|diagram|histogram|draw|figure|visuali[sz]e|pie|bars?)\w*", re.IGNORECASE)
 LIBRARIES = ("numpy", "pandas", "matplotlib", "openpyxl", "plotly", "yaml", "requests", "PIL")
 
@@ -186,6 +189,7 @@ class Inquiry:
                 ', the largest in each group .sort_values("VALUE", ascending=False).groupby("GROUP").head(HOW_MANY)'
             )
         groups = fill("ask-how-groups", largest=largest) if GROUPS.search(question) and self._has_tables() else ""
+        groups += "\n" + fill("ask-how-runs") if RUNS.search(question) and self._has_tables() else ""
         tools = describe_tools(question, *self._about_files())
         helpers = fill("ask-how-tools", tools=tools) if tools else ""
         return fill("ask-how-compact", charts=charts, groups=groups, helpers=helpers)

@@ -9,7 +9,7 @@ import textwrap
 from collections.abc import Iterable, Mapping
 from pathlib import PurePosixPath
 
-from codeact.columns import find_joins, read_columns, reading
+from codeact.columns import column_names, find_joins, reading
 from codeact.filesets import named_folder
 from codeact.logs import log_columns
 from codeact.surroundings import is_named
@@ -44,11 +44,11 @@ def _read_all(question: str, tables: Mapping[str, str]) -> str:
     folder = named_folder(list(tables), question)
     chosen = named or {path: text for path, text in tables.items() if not folder or path.startswith(f"{folder}/")}
     how = {path: reading(path, text).replace("pandas.", "pd.") for path, text in chosen.items()}
-    columns = {path: list(read_columns(text)) for path, text in chosen.items() if path.endswith((".csv", ".tsv"))}
+    columns = {path: column_names(path, text) for path, text in chosen.items()}
     if len(chosen) == 1:
         [(path, call)] = how.items()
-        return f"{_about(columns.get(path, ()))}table = {call}"
-    if columns.keys() != chosen.keys():
+        return f"{_about(columns[path])}table = {call}"
+    if not all(path.endswith((".csv", ".tsv")) for path in chosen):
         return ""
     calls = {call.replace(repr(path), "path") for path, call in how.items()}
     places = {(PurePosixPath(path).parent, PurePosixPath(path).suffix) for path in chosen}

@@ -27,11 +27,31 @@ CUSTOMERS = "id,name\n7,Ada\n8,Ben\n"
                 "table = pd.read_csv('sales.csv', sep=';', decimal=',', parse_dates=['day'])"
             ),
         ),
-        ("Total per p?", {"a.jsonl": '{"p": "tea"}\n{"p": "tea"}\n'}, "table = pd.read_json('a.jsonl', lines=True)"),
+        (
+            "Total per p?",
+            {"a.jsonl": '{"p": "tea"}\n{"p": "tea"}\n'},
+            "# The columns of table are p.\ntable = pd.read_json('a.jsonl', lines=True)",
+        ),
         (
             "Who lives in Rome?",
             {"a.json": '[{"n": "Ada", "at": {"city": "Rome"}}]'},
-            "table = pd.json_normalize(json.load(open('a.json')))",
+            "# The columns of table are n, at.city.\ntable = pd.json_normalize(json.load(open('a.json')))",
+        ),
+        (
+            "Cost per kind?",
+            {"a.json": '{"of": 1, "pets": [{"kind": "cat", "visits": [{"cost": 3}]}, {"kind": "dog", "visits": []}]}'},
+            (
+                "# The columns of table are cost, kind.\n"
+                "table = pd.json_normalize(json.load(open('a.json'))['pets'], 'visits', ['kind'], errors='ignore')"
+            ),
+        ),
+        (
+            "Parts of each order?",
+            {"a.json": '[{"id": 1, "parts": [{"id": 5}]}]'},
+            (
+                "# The columns of table are parts.id, id.\n"
+                "table = pd.json_normalize(json.load(open('a.json')), 'parts', ['id'], record_prefix='parts.', errors='ignore')"
+            ),
         ),
         (
             "Total over sales/",

@@ -9,7 +9,7 @@ from codeact.columns import describe_records, describe_table
 from codeact.compact import keep_helpers
 from codeact.consensus import essence_of, findings, names_in
 from codeact.filesets import describe_fileset, named_folder
-from codeact.findings import unused_terms, without_content, wrong_columns
+from codeact.findings import misplaced_file, unused_terms, without_content, worked_examples, wrong_columns
 from codeact.mending import allow_folders, sort_listings
 from codeact.settings import load_settings
 from codeact.snapshot import take_snapshot
@@ -62,11 +62,41 @@ def test_charts_and_files_say_more_than_what_was_printed() -> None:
         (["a.csv"], "Look at the CSV file", ""),
         (["a/x.csv", "b/y.csv"], "The CSV files of a/ and b/", 'sorted(Path(".").rglob("*.csv"))'),
         (["a.py", "b.py"], "What is this?", ""),
+        (["in/a.csv", "b.csv"], "Write the best of in/a.csv to best.csv", ""),
+        (
+            ["src/a.py", "src/c.py", "src/gen/b.py"],
+            "Add a header to all Python files in src/, but not in src/gen.",
+            (
+                '[path for path in sorted(Path("src").rglob("*")) if path.suffix in (".py",) '
+                'and not path.is_relative_to("src/gen")]'
+            ),
+        ),
+        (
+            ["web/a.js", "web/a.css", "web/vendor/b.js"],
+            "Format all .js and .css files of web/. Leave web/vendor/ alone.",
+            (
+                '[path for path in sorted(Path("web").rglob("*")) if path.suffix in (".css", ".js") '
+                'and not path.is_relative_to("web/vendor")]'
+            ),
+        ),
     ],
 )
 def test_the_files_meant_are_an_expression(paths: list[str], instruction: str, expected: str) -> None:
     """Folder and kinds come from the words, as far as such files are there."""
     assert describe_fileset(paths, instruction) == expected
+
+
+def test_what_an_instruction_shows_and_where_it_wants_a_file() -> None:
+    """Pairs in brackets are examples; a file without a folder belongs to the project's own, unless one is named."""
+    told = (
+        "Change the dates in notes/ from day.month.year (3.7.2024, 24.12.2024) to ISO dates (2024-07-03, 2024-12-24)."
+    )
+    assert worked_examples(told) == (("3.7.2024", "2024-07-03"), ("24.12.2024", "2024-12-24"))
+    assert unused_terms(told, "") == ()
+    assert worked_examples("Sort them (by name) into groups (a, b).") == worked_examples("Sort them.") == ()
+    assert "contacts/all.csv" in misplaced_file("Turn the cards of contacts/ into all.csv.", ["contacts/all.csv"])
+    for wanted in ("Write all.csv into out/", "Write out/all.csv", "Write it"):
+        assert misplaced_file(wanted, ["out/all.csv"]) == ""
 
 
 def test_advice_is_given_for_known_errors_only() -> None:
