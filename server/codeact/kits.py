@@ -17,12 +17,17 @@ EACH = re.compile(
     r"\b(?:each|every|per|its) (?:csv )?file\b|\bfile(?:'s)? ?names?\b|\bnamed (?:after|like)", re.IGNORECASE
 )
 MODULE = "kit"  # as a model knows it
+ANNOTATION = re.compile(r"^( +\w+): [\w\[\], ]+(?= = )")
 LINEWISE = ("read_lines", "add_header")  # for what becomes of one file's lines
 WHEN = {  # what an instruction, or the path of a file, says where only these functions help
     "read_rows": re.compile(r"csv|tsv|json|xml|table|row", re.IGNORECASE),
     "write_rows": re.compile(r"csv|tsv|json|xml|table|row", re.IGNORECASE),
     "add_header": re.compile(r"header|licen[cs]e|copyright|notice|\b(?:top|beginning|start) of", re.IGNORECASE),
     "totals_of": re.compile(r"\b(?:total|sum|add|count|number|how many|per|each|by)", re.IGNORECASE),
+    "groups_of": re.compile(
+        r"\b(?:each|per|every|best|worst|lowest|highest|average|mean|median|latest|earliest|minimum|maximum)\b",
+        re.IGNORECASE,
+    ),
     "read_ini": re.compile(r"\.(ini|cfg)\b"),
     "write_table": re.compile(r"sql|database|\.db\b", re.IGNORECASE),
     "read_database": re.compile(r"\.(?:db|sqlite3?)$", re.IGNORECASE | re.MULTILINE),
@@ -43,7 +48,7 @@ def choose_kit(instruction: str, paths: Sequence[str], *, linewise: bool = False
     words = "\n".join([instruction, *paths])
     unfit = {name for name in KIT if name in WHEN and not WHEN[name].search(words)} | {"as_rows"}
     unfit |= set(KIT) - set(LINEWISE) if linewise else {"add_header"}
-    unfit |= set() if any(path.endswith((*TABLES, ".log")) for path in paths) else {"totals_of"}
+    unfit |= set() if any(path.endswith((*TABLES, ".log")) for path in paths) else {"totals_of", "groups_of"}
     return tuple(name for name in KIT if name not in unfit)
 
 
@@ -137,7 +142,7 @@ def _definition(name: str) -> ast.FunctionDef:
     """A function of the kit, without annotations, which would need more imports in a script."""
     [function] = ast.parse(inspect.getsource(KIT[name])).body
     assert isinstance(function, ast.FunctionDef)  # noqa: S101 - that is what the kit is made of
-    for argument in function.args.args:
+    for argument in [*function.args.args, *filter(None, [function.args.vararg])]:
         argument.annotation = None
     return function
 
@@ -145,7 +150,7 @@ def _definition(name: str) -> ast.FunctionDef:
 def _source(name: str) -> str:
     """A function as it stands in a script."""
     body = inspect.getsource(KIT[name]).rstrip().split("\n")[_definition(name).body[0].lineno - 1 :]
-    return "\n".join([f"def {_head(name)}:", *(line.partition("  # noqa")[0] for line in body)])
+    return "\n".join([f"def {_head(name)}:", *(ANNOTATION.sub(r"\1", line.partition("  # noqa")[0]) for line in body)])
 
 
 def _head(name: str) -> str:

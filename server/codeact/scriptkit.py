@@ -83,13 +83,23 @@ def read_ini(path: str | Path) -> dict[str, dict[str, str]]:
 
 def totals_of(rows: Iterable[dict[str, Any]], by: str, of: str = "") -> dict[Any, float]:
     """The sum of the numbers in a column for each value of another, as a dictionary; without `of` it counts rows."""
-    rows, found = list(rows), dict[Any, float]()
+    rows = list(rows)
+    found: dict[Any, float] = {}
     if of and not any(of in row for row in rows):
         raise KeyError(f"{of} is in no row: the first is {rows[:1]}. Rows are counted without `of`")
     for row in rows:
         number = float(row[of] or 0) if of else 1
         found[row[by]] = round(found.get(row[by], 0) + number, 9)
     return {name: int(total) if total == int(total) else total for name, total in found.items()}
+
+
+def groups_of(rows: Iterable[dict[str, Any]], *columns: str) -> dict[Any, list[dict[str, Any]]]:
+    """The rows in groups: a list of them for each value of a column; of several columns, for each tuple of values."""
+    found: dict[Any, list[dict[str, Any]]] = {}
+    for row in rows:
+        key = row[columns[0]] if len(columns) == 1 else tuple(row[name] for name in columns)
+        found.setdefault(key, []).append(row)
+    return found
 
 
 def as_rows(rows: Iterable[Any] | dict[str, Any], columns: Sequence[str] = ()) -> list[dict[str, Any]]:
@@ -169,7 +179,7 @@ def write_table(
 KIT: dict[str, Callable[..., Any]] = {
     function.__name__: function
     for function in (
-        read_text, read_lines, add_header, write_text, read_rows, as_rows, write_rows, read_ini, totals_of,
+        read_text, read_lines, add_header, write_text, read_rows, as_rows, write_rows, read_ini, totals_of, groups_of,
         read_database, write_table, headings_of, links_of, comments_of,
     )
 }  # fmt: skip

@@ -11,7 +11,7 @@ import pytest
 
 from codeact.framing import frame
 from codeact.kits import add_kit, choose_kit, describe_kit, opening
-from codeact.scriptkit import headings_of, read_database, read_ini, read_rows, totals_of, write_rows
+from codeact.scriptkit import KIT, groups_of, headings_of, read_database, read_ini, read_rows, totals_of, write_rows
 
 CSV = '\ufeffid;name;size\n1;"a; b";\n2;ü\n'
 RECORDS = [{"id": 1, "size": None}, {"id": 2, "tag": "x"}]
@@ -82,6 +82,16 @@ def work():
     found = connection.execute('SELECT x, "the ""y""" FROM "a b"').fetchall()
     connection.close()
     assert found == [("1", "2")]
+
+
+def test_all_of_the_kit_runs_in_a_script(tmp_path: Path) -> None:
+    """No function needs an import that the script does not get."""
+    code = "\n".join(f"    print({name}.__name__)" for name in KIT)
+    script = frame(add_kit(f"def work():\n{code}\n    print(groups_of([{{'a': 1}}], 'a'), totals_of([], 'a'))\n"), "x")
+    (tmp_path / "job.py").write_text(script)
+    done = subprocess.run([sys.executable, "-I", "job.py"], cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines() == [*KIT, "{1: [{'a': 1}]} {}"]
+    assert "Any" not in script
 
 
 def test_what_documents_and_databases_hold(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -176,5 +186,7 @@ def test_totals_of_groups_are_numbers_as_people_write_them() -> None:
     ]
     assert totals_of(rows, "job", "hours") == {"a": 0.3, "b": 2}
     assert totals_of(rows, by="job") == {"a": 2, "b": 2}
+    assert groups_of(rows, "job")["b"] == [row for row in rows if row["job"] == "b"]
+    assert sum(map(len, groups_of(rows, "job", "hours").values())) == len(rows)
     with pytest.raises(KeyError, match="counted without"):
         totals_of(rows, "job", "cost")
