@@ -9,8 +9,9 @@ from codeact.findings import hidden_bars
 from codeact.mending import add_imports, make_folders
 from codeact.models.base import Model, is_small
 from codeact.observations import printed
+from codeact.tooling import MODULE
 from codeact.trajectory import Observation, Sampling, Step
-from codeact_sandbox.toolbox import MODULE, TOOLS
+from codeact_sandbox.toolbox import TOOLS
 
 # A small model's first answer is its best; after a failure some chance keeps it from saying the same again, and six
 # answers at once cost little more than one. What it writes after its code is an explanation that nobody reads.

@@ -33,11 +33,11 @@ from codeact.sandboxes.base import Sandbox
 from codeact.snapshot import Snapshot, list_files, read_file
 from codeact.supplies import open_supplied
 from codeact.surroundings import describe_conventions, describe_workspace, is_access_log, read_tables
+from codeact.tooling import begin_with_tools, describe_tools
 from codeact.trajectory import Action, FileChange, FileState, Message, Observation, Step
 from codeact.verify import find_bench
 from codeact.walk import Recording, Walk, choose_model, freeze
 from codeact_sandbox.helpers import describe
-from codeact_sandbox.toolbox import begin_with_tools, describe_tools
 
 COMPACT_SIZE, FULL_SIZE = 3500, 16_000
 COMPACT_CONVENTIONS, FULL_CONVENTIONS = 400, 4000

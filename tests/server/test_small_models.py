@@ -13,8 +13,9 @@ from codeact.findings import misplaced_file, unused_terms, without_content, work
 from codeact.mending import allow_folders, sort_listings
 from codeact.settings import load_settings
 from codeact.snapshot import take_snapshot
+from codeact.tooling import begin_with_tools, describe_tools
 from codeact.trajectory import Action, Artifact, FileState, Observation, Step
-from codeact_sandbox.toolbox import begin_with_tools, describe_tools, imports, links, log_rows, rename, uses
+from codeact_sandbox.toolbox import imports, links, log_rows, rename, uses
 
 
 def step(stdout: str = "", *artifacts: Artifact) -> Step:
