@@ -9,7 +9,7 @@ import re
 from collections.abc import Collection, Sequence
 from pathlib import PurePosixPath
 
-from codeact.filesets import bare, describe_fileset, spell_out
+from codeact.filesets import bare, describe_fileset, spared_folders, spell_out
 from codeact.findings import unmade_files
 from codeact.kits import choose_kit, import_line
 
@@ -20,6 +20,7 @@ prepend put remove rename replace reformat set shorten sort strip trim unify upd
 """  # of what is done once: a second run must change nothing
 GATHERING = re.compile(r"\b(?:in)?to (?:one|a single|another)\b|\b(?:collects?|lists?|counts?|merges?|reports?)\b")
 REST = re.compile(r"^(?!def |class |@|import |from |[)\]}])[^\s#]", re.MULTILINE)
+UNLESS = re.compile(r"\b(?:skip|except|excluding|ignore|unless|leave)\b", re.IGNORECASE)
 TEXTS = (".txt", ".md", ".rst", ".tmpl")
 WORK = '''
 
@@ -69,6 +70,8 @@ def opening(instruction: str, paths: Sequence[str]) -> str:
     kit = import_line(choose_kit(instruction, paths, linewise=True))
     begun = f"```python\nimport re\n{kit}\n\n\ndef {FUNCTION}(lines, path):\n"
     added = f"    lines = add_header(lines, {names[named[0]]})\n" if len(named) == 1 and "add_header" in kit else ""
+    if UNLESS.search(instruction) and not spared_folders(paths, instruction):
+        added = "    # First, what stays as it is.\n    if "
     return begun + spell_out(instruction) + "".join(read) + added
 
 

@@ -32,6 +32,7 @@ WHEN = {  # what an instruction, or the path of a file, says where only these fu
     "write_table": re.compile(r"sql|database|\.db\b", re.IGNORECASE),
     "read_database": re.compile(r"\.(?:db|sqlite3?)$", re.IGNORECASE | re.MULTILINE),
     "headings_of": re.compile(r"\b(?:headings?|titles?|sections?|contents)\b", re.IGNORECASE),
+    "tags_of": re.compile(r"\bhtml?\b|<\w+>", re.IGNORECASE),
     "links_of": re.compile(r"\b(?:links?|images?|pictures?)\b", re.IGNORECASE),
     "comments_of": re.compile(r"\b(?:TODO|FIXME|XXX|HACK|comment)s?\b", re.IGNORECASE),
 }

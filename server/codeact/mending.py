@@ -11,6 +11,7 @@ IMPORTS = {
     **{name: f"import {name}" for name in MODULES.split()},
     "Counter": "from collections import Counter",
     "Path": "from pathlib import Path",
+    "HTMLParser": "from html.parser import HTMLParser",
     "ET": "from xml.etree import ElementTree as ET",
     "closing": "from contextlib import closing",
     "defaultdict": "from collections import defaultdict",

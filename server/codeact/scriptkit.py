@@ -12,6 +12,7 @@ import re
 import sqlite3
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import closing
+from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree as ET
@@ -72,6 +73,16 @@ def headings_of(text: str) -> list[tuple[int, str]]:
     """The headings of a Markdown text, each with its level: 1 for `# Title`, 2 for `## Part`."""
     bare = re.sub(r"^(```|~~~).*?^\1", "", text, flags=re.DOTALL | re.MULTILINE)
     return [(len(marks), title) for marks, title in re.findall(r"^(#{1,6})[ \t]+(.+?)[ \t#]*$", bare, re.MULTILINE)]
+
+
+def tags_of(path: str | Path, tag: str) -> list[dict[str, Any]]:
+    """The tags of one kind in an HTML file, such as "img", as dictionaries of their attributes and the line."""
+    found: list[tuple[str, dict[str, Any]]] = []
+    parser = HTMLParser()
+    keep = lambda name, pairs: found.append((name, {"line": parser.getpos()[0], **dict(pairs)}))  # noqa: E731 - short
+    setattr(parser, "handle_starttag", keep)  # noqa: B010 - one method is no class
+    parser.feed(Path(path).read_text(encoding="utf-8-sig"))
+    return [attributes for name, attributes in found if name == tag]
 
 
 def read_ini(path: str | Path) -> dict[str, dict[str, str]]:
@@ -180,6 +191,6 @@ KIT: dict[str, Callable[..., Any]] = {
     function.__name__: function
     for function in (
         read_text, read_lines, add_header, write_text, read_rows, as_rows, write_rows, read_ini, totals_of, groups_of,
-        read_database, write_table, headings_of, links_of, comments_of,
+        read_database, write_table, headings_of, tags_of, links_of, comments_of,
     )
 }  # fmt: skip

@@ -169,8 +169,13 @@ def _example(name: str, question: str, folder: str) -> str:
 def _find_names(question: str) -> tuple[str, str]:
     """What is to be renamed to what, as far as a question tells; empty texts if it does not."""
     found = RENAMED.search(question)
-    names = NAME.findall(found[1]) if found else []
-    if not (found and names):
+    if not found:
+        return "", ""
+    if found[1].strip() in ("it", "this", "that"):  # named in a sentence before
+        named = [name for name in NAME.findall(question[: found.start()]) if MARKS.search(name)]
+        return (named or [""])[0], found[2]
+    names = NAME.findall(found[1])
+    if not names:
         return "", ""
     alike = [name for name in names if name.startswith("-") == found[2].startswith("-")]
     marked = [name for name in alike if MARKS.search(name)]

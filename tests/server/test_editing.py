@@ -32,6 +32,13 @@ def test_an_instruction_tells_whether_files_are_changed_one_by_one(instruction: 
     assert files_to_change(instruction, PATHS) == expected
 
 
+def test_what_stays_as_it_is_comes_first() -> None:
+    """Where some files are to be passed over by what is in them, a model goes on with that; folders are left out before."""
+    told = "Adds HEADER.txt to all Python files. Skip generated ones (they say DO NOT EDIT)."
+    assert opening(told, PATHS).endswith("    # First, what stays as it is.\n    if ")
+    assert "add_header(lines, header)" in opening("Adds HEADER.txt to all Python files, except src/b/.", PATHS)
+
+
 def test_files_keep_what_was_not_changed(tmp_path: Path) -> None:
     """Line ends, and whether there is one at the end; files that need nothing, and what is no text, are left alone."""
     begun = opening("Adds HEADER.txt to all Python files.", PATHS).removeprefix("```python\n")

@@ -11,7 +11,17 @@ import pytest
 
 from codeact.framing import frame
 from codeact.kits import add_kit, choose_kit, describe_kit, opening
-from codeact.scriptkit import KIT, groups_of, headings_of, read_database, read_ini, read_rows, totals_of, write_rows
+from codeact.scriptkit import (
+    KIT,
+    groups_of,
+    headings_of,
+    read_database,
+    read_ini,
+    read_rows,
+    tags_of,
+    totals_of,
+    write_rows,
+)
 
 CSV = '\ufeffid;name;size\n1;"a; b";\n2;ü\n'
 RECORDS = [{"id": 1, "size": None}, {"id": 2, "tag": "x"}]
@@ -100,6 +110,9 @@ def test_what_documents_and_databases_hold(tmp_path: Path, monkeypatch: pytest.M
     monkeypatch.chdir(tmp_path)
     Path("a.md").write_text("See [b](b.md#top), [c](c.md) and [the web](https://example.org).\n")
     Path("b.md").write_text("")
+    Path("a.html").write_text("<!-- <img src=x> -->\n<IMG src='a.png' hidden><p>\n<img alt='' src=b.png />")
+    tags = [{"line": 2, "src": "a.png", "hidden": None}, {"line": 3, "alt": "", "src": "b.png"}]
+    assert tags_of("a.html", "img") == tags
     Path("a.py").write_text("x = 1  # TODO: two\n# todo\n")
     code = """
 from kit import links_of, comments_of

@@ -199,6 +199,7 @@ def test_code_begins_with_the_tools_that_a_question_asks_for() -> None:
         ("Please rename the option --lang of audioguide to --language everywhere.", '"--lang", "--language"'),
         ("Rename the function calc_tot in shop to order_total everywhere", '"calc_tot", "order_total"'),
         ("Rename the class Cart to Basket.", '"Cart", "Basket"'),
+        ("The option round_to of a.day_length() has a poor name. Rename it to step everywhere.", '"round_to", "step"'),
         ("Rename the command to --x", '"'),
     ):
         assert begin(question).endswith(f"print(rename({names}))" if "," in names else 'print(rename("')
