@@ -246,5 +246,10 @@ def _describe_texts(values: Sequence[str]) -> str:
     return f"text such as {values[0][:CELL]}"
 
 
+def is_numbers(values: Sequence[str]) -> bool:
+    """Whether all values that there are are numbers as Python writes them."""
+    return any(values) and _is_all(NUMBER, values)
+
+
 def _is_all(pattern: re.Pattern[str], values: Sequence[str]) -> bool:
     return bool(values) and all(pattern.fullmatch(value) for value in values if value)

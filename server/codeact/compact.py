@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 from codeact.advice import advise
 from codeact.findings import hidden_bars
-from codeact.mending import add_imports, make_folders
+from codeact.mending import add_imports, list_columns, make_folders
 from codeact.models.base import Model, is_small
 from codeact.observations import printed
 from codeact.tooling import MODULE
@@ -56,7 +56,7 @@ def keep_helpers(code: str) -> str:
         is_own = isinstance(node, ast.FunctionDef) and node.name in TOOLS
         if is_own or (isinstance(node, ast.ImportFrom) and node.module == MODULE):
             del lines[node.lineno - 1 : node.end_lineno]
-    return make_folders(add_imports("\n".join(lines)))
+    return make_folders(list_columns(add_imports("\n".join(lines))))
 
 
 def conclude(steps: Sequence[Step]) -> str:

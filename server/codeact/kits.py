@@ -6,7 +6,7 @@ import re
 import sys
 from collections.abc import Mapping, Sequence
 
-from codeact.columns import read_columns
+from codeact.columns import is_numbers, read_columns
 from codeact.filesets import named_folder, spell_out
 from codeact.findings import asked_columns, unmade_files
 from codeact.logs import log_columns
@@ -73,7 +73,7 @@ def opening(instruction: str, paths: Sequence[str], fileset: str, texts: Mapping
         texts: of the tables and logs of the workspace, by path.
     """
     tables = [path for path in paths if path.endswith(TABLES) and path in instruction]
-    first = f"    rows = read_rows({tables[0]!r})\n" if len(tables) == 1 else ""
+    first = f"    rows = read_rows({tables[0]!r})\n{_about_rows(tables[0], texts)}" if len(tables) == 1 else ""
     first = f"    paths = {fileset}\n" if fileset else first
     if fileset and len(unmade_files(instruction, paths, ())) == 1 and not EACH.search(instruction):
         folder = named_folder(paths, instruction)
@@ -84,11 +84,22 @@ def opening(instruction: str, paths: Sequence[str], fileset: str, texts: Mapping
     return begun + spell_out(instruction) + first
 
 
+def _about_rows(path: str, texts: Mapping[str, str]) -> str:
+    """A comment on the columns of a text table that hold numbers, which are read as texts; empty for none."""
+    columns = read_columns(texts.get(path, "")) if path.endswith((".csv", ".tsv")) else {}
+    numbers = [name for name, values in columns.items() if is_numbers(values)]
+    if not numbers:
+        return ""
+    how = f"float(row[{numbers[0]!r}] or 0)"
+    return f"    # All values are texts. Those of {', '.join(numbers)} become numbers with {how}.\n"
+
+
 def _gather(texts: Mapping[str, str], fileset: str) -> str:
     """The line that reads all tables with the same columns, or all logs, into one list; empty for other files."""
     headers = {tuple(read_columns(text)) for path, text in texts.items() if path.endswith((".csv", ".tsv"))}
     if len(headers) == 1 and fileset.endswith(('.csv"))', '.tsv"))')):
-        return "    rows = [row for path in paths for row in read_rows(path)]\n"
+        read = "    rows = [row for path in paths for row in read_rows(path)]\n"
+        return read + _about_rows(next(path for path in texts if path.endswith((".csv", ".tsv"))), texts)
     logs = [text for path, text in texts.items() if path.endswith(".log")]
     if not (logs and fileset.endswith('.log"))')):
         return ""

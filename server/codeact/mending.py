@@ -3,6 +3,7 @@
 import ast
 import posixpath
 import re
+from collections.abc import Sequence
 
 MODULES = """
 configparser csv glob hashlib io itertools json math os re shutil sqlite3 statistics subprocess sys
@@ -63,9 +64,28 @@ def sort_listings(code: str) -> str:
               and isinstance(node.func, ast.Name) and node.func.id == "sorted"}  # fmt: skip
     found = [node for node in ast.walk(tree) if isinstance(node, ast.Call) and id(node) not in within
              and ast.unparse(node.func).rpartition(".")[2] in LISTINGS and _is_iterated(node, tree)]  # fmt: skip
-    lines = [line.encode() for line in code.split("\n")]
     spots = [(node.end_lineno or 0, node.end_col_offset or 0, b")") for node in found]
     spots += [(node.lineno, node.col_offset, b"sorted(") for node in found]
+    return _insert(code, spots)
+
+
+def list_columns(code: str) -> str:
+    """The code, with several columns of grouped rows as a list, `[["a", "b"]]`: pandas takes a tuple no longer."""
+    try:
+        tree = ast.parse(code)
+    except (SyntaxError, ValueError):
+        return code
+    found = [node.slice for node in ast.walk(tree) if isinstance(node, ast.Subscript)
+             and isinstance(node.slice, ast.Tuple) and isinstance(node.value, ast.Call)
+             and ast.unparse(node.value.func).endswith(".groupby")]  # fmt: skip
+    spots = [(node.end_lineno or 0, node.end_col_offset or 0, b"]") for node in found]
+    spots += [(node.lineno, node.col_offset, b"[") for node in found]
+    return _insert(code, spots)
+
+
+def _insert(code: str, spots: Sequence[tuple[int, int, bytes]]) -> str:
+    """The code with texts put into it, each at a line and a column in bytes."""
+    lines = [line.encode() for line in code.split("\n")]
     for line, column, text in sorted(spots, reverse=True):
         content = lines[line - 1]
         lines[line - 1] = content[:column] + text + content[column:]

@@ -137,7 +137,9 @@ def test_rows_of_all_files_are_gathered_where_one_file_is_asked_for() -> None:
     paths, files = ["in/a.csv", "in/b.csv"], 'sorted(Path("in").rglob("*.csv"))'
     gathered = "rows = [row for path in paths for row in read_rows(path)]"
     same = dict.fromkeys(paths, "job,hours\na,1\n")
-    assert gathered in opening("Add up the hours of the CSV files in in/ into total.csv", paths, files, same)
+    begun = opening("Add up the hours of the CSV files in in/ into total.csv", paths, files, same)
+    assert gathered in begun
+    assert "Those of hours become numbers with float(row['hours'] or 0)." in begun
     assert gathered not in opening("Make in.db with one table for each file of in/", paths, files, same)
     assert gathered not in opening(
         "Put the CSV files of in/ into all.csv", paths, files, {paths[0]: "a\n1\n", paths[1]: "b\n1\n"}

@@ -10,7 +10,7 @@ from codeact.compact import keep_helpers
 from codeact.consensus import essence_of, findings, names_in
 from codeact.filesets import describe_fileset, named_folder
 from codeact.findings import misplaced_file, unused_terms, without_content, worked_examples, wrong_columns
-from codeact.mending import allow_folders, sort_listings
+from codeact.mending import allow_folders, list_columns, sort_listings
 from codeact.settings import load_settings
 from codeact.snapshot import take_snapshot
 from codeact.tooling import begin_with_tools, describe_tools
@@ -159,7 +159,16 @@ def test_folders_are_read_in_order_and_made_once() -> None:
     code = 'for é in Path("é").glob("*"):\n    é.mkdir(parents=True)\nx = [one for one in sorted(os.listdir("."))]\n'
     mended = 'for é in sorted(Path("é").glob("*")):\n    é.mkdir(parents=True, exist_ok=True)\nx = [one for one in sorted(os.listdir("."))]\n'
     assert allow_folders(sort_listings(code)) == mended
-    assert sort_listings("broken(:") == "broken(:"
+    assert sort_listings("broken(:") == list_columns("broken(:") == "broken(:"
+
+
+def test_several_columns_of_groups_are_a_list() -> None:
+    """What pandas took once, and small models still write; a tuple elsewhere is a key."""
+    assert (
+        list_columns("t.groupby(t['ü'].dt.month)['a', 'b'].mean()") == "t.groupby(t['ü'].dt.month)[['a', 'b']].mean()"
+    )
+    for fine in ("t.groupby('a')['b'].sum()", "t.groupby('a')[['b', 'c']].sum()", "found[1, 2]"):
+        assert list_columns(fine) == fine
 
 
 def test_columns_that_were_asked_for_are_there() -> None:
