@@ -20,7 +20,11 @@ prepend put remove rename replace reformat set shorten sort strip trim unify upd
 """  # of what is done once: a second run must change nothing
 GATHERING = re.compile(r"\b(?:in)?to (?:one|a single|another)\b|\b(?:collects?|lists?|counts?|merges?|reports?)\b")
 REST = re.compile(r"^(?!def |class |@|import |from |[)\]}])[^\s#]", re.MULTILINE)
-UNLESS = re.compile(r"\b(?:skip|except|excluding|ignore|unless|leave)\b", re.IGNORECASE)
+UNLESS = re.compile(
+    r"\b(?:skip|except|excluding|ignore|unless|leave)\b"
+    r"(?:[^.;\n]*?[\s(](?P<quote>['\"`])(?P<mark>[^'\"`]{2,})(?P=quote))?",
+    re.IGNORECASE,
+)
 TEXTS = (".txt", ".md", ".rst", ".tmpl")
 WORK = '''
 
@@ -70,8 +74,9 @@ def opening(instruction: str, paths: Sequence[str]) -> str:
     kit = import_line(choose_kit(instruction, paths, linewise=True))
     begun = f"```python\nimport re\n{kit}\n\n\ndef {FUNCTION}(lines, path):\n"
     added = f"    lines = add_header(lines, {names[named[0]]})\n" if len(named) == 1 and "add_header" in kit else ""
-    if UNLESS.search(instruction) and not spared_folders(paths, instruction):
-        added = "    # First, what stays as it is.\n    if "
+    if (unless := UNLESS.search(instruction)) and not spared_folders(paths, instruction):
+        mark = f" any({unless['mark']!r} in line for line in lines" if unless["mark"] else ""
+        added = f"    # First, what stays as it is.\n    if{mark}"  # without a space: it is part of a model's next word
     return begun + spell_out(instruction) + "".join(read) + added
 
 

@@ -34,8 +34,10 @@ def test_an_instruction_tells_whether_files_are_changed_one_by_one(instruction: 
 
 def test_what_stays_as_it_is_comes_first() -> None:
     """Where some files are to be passed over by what is in them, a model goes on with that; folders are left out before."""
-    told = "Adds HEADER.txt to all Python files. Skip generated ones (they say DO NOT EDIT)."
-    assert opening(told, PATHS).endswith("    # First, what stays as it is.\n    if ")
+    told = "Adds HEADER.txt to all Python files. Skip generated ones"
+    assert opening(f"{told}.", PATHS).endswith("    # First, what stays as it is.\n    if")
+    assert opening(f"{told}, they aren't ours and don't count.", PATHS).endswith("    if")
+    assert opening(f"{told} ('DO NOT EDIT').", PATHS).endswith("    if any('DO NOT EDIT' in line for line in lines")
     assert "add_header(lines, header)" in opening("Adds HEADER.txt to all Python files, except src/b/.", PATHS)
 
 
