@@ -33,6 +33,8 @@ NAME = re.compile(r"(?<![\w-])-{0,2}\w[\w.-]*\w")
 MARKS = re.compile(r"^--?|[_.\d]|[a-z][A-Z]")  # of what is a name rather than a word
 SUBJECT = re.compile(r"`([A-Za-z_]\w*)(?:\(\))?`|(?<![\w./-])([A-Za-z_]\w*)(?![\w/]|\.\w)")
 RAISED = re.compile(r"\b(?:rais|throw)\w*", re.IGNORECASE)
+ABSENT = re.compile(r"\b(?:without|missing|lack\w*|have no|has no|not)(?: the| an?| any)? `?@([\w.]+\w)", re.IGNORECASE)
+HAS_DECORATOR = 'any("{}" in text for text in row["decorators"])'
 LONGEST = re.compile(r"\b(long|short|large|big|small)(er|est)?\b|\bhow many lines", re.IGNORECASE)
 DEAD = re.compile(r"\b(dead|broken|missing|dangling|not exist|404)", re.IGNORECASE)
 OTHER_EXAMPLES = (  # for questions with such words
@@ -160,6 +162,8 @@ def _example(name: str, question: str, folder: str) -> str:
     old, new = _find_names(question)
     if old and new:
         example = example.replace("OLD", old).replace("NEW", new)
+    if decorated := _find_decorated(question):
+        example = example.replace(HAS_DECORATOR.format("DECORATOR"), decorated)
     if subject := _find_subject(question):
         raised = "raise " * bool(RAISED.search(question))
         example = example.replace('"TEXT"', f'"{raised}{subject}"').replace('uses("NAME")', f'uses("{subject}")')
@@ -187,6 +191,14 @@ def _find_subject(question: str) -> str:
     names = {quoted or plain for quoted, plain in SUBJECT.findall(question)}
     marked = {name for name in names if f"`{name}`" in question or re.search(r"_|[a-z][A-Z]", name)}
     return marked.pop() if len(marked) == 1 else ""
+
+
+def _find_decorated(question: str) -> str:
+    """The condition for a function with the decorators that a question names, and without those that it misses."""
+    absent = ABSENT.findall(question)
+    named = [name for name in re.findall(r"@([\w.]+\w)", question) if name not in absent]
+    parts = [HAS_DECORATOR.format(name) for name in named]
+    return " and ".join([*parts, *(f"not {HAS_DECORATOR.format(name)}" for name in absent)])
 
 
 def _find_other(name: str, question: str) -> str | None:

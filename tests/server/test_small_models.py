@@ -217,6 +217,10 @@ def test_code_begins_with_the_tools_that_a_question_asks_for() -> None:
     assert 'if "raise NotDone" in row["source"]' in begin(
         "Which functions in orchard/ raise NotDone? List their names."
     )
+    assert begin("Which functions with @route are missing the @login decorator?").splitlines()[3] == (
+        '    if any("route" in text for text in row["decorators"])'
+        ' and not any("login" in text for text in row["decorators"]):'
+    )
     assert 'uses("fetch_all")' in describe_tools("Where is fetch_all() still called in src/a_b.py?", paths)
     assert 'uses("NAME")' in describe_tools("Where are fetch_all and fetch_one still called?", paths)
     assert begin("What is the sum of all sales?") == ""
