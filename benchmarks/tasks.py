@@ -21,7 +21,7 @@ from rich.console import Console
 from run import RESULTS, gather_facts
 from trial import Setup, commit, fingerprint, run_codeact
 
-HEADINGS = ("task", "kind", "outcome", "calls", "tokens in", "tokens out", "wall s", "why not")
+HEADINGS = ("task", "kind", "outcome", "calls", "tokens in", "tokens out", "wall s", "doubt", "why not")
 PROMISE = 0.8
 
 
@@ -39,6 +39,7 @@ class Result:
         prompt_tokens: tokens sent.
         completion_tokens: tokens received.
         seconds: wall time.
+        doubtful: whether CodeAct said that its answer is in doubt.
         touched: whether the workspace changed, which must never be.
     """
 
@@ -50,6 +51,7 @@ class Result:
     prompt_tokens: int = 0
     completion_tokens: int = 0
     seconds: float = 0.0
+    doubtful: bool = False
     touched: bool = False
 
 
@@ -146,6 +148,7 @@ def describe(
         prompt_tokens=usage.get("prompt_tokens", 0),
         completion_tokens=usage.get("completion_tokens", 0),
         seconds=round(seconds, 1),
+        doubtful=result.get("note", "").startswith("Doubtful"),
         touched=touched,
     )
 
@@ -155,12 +158,18 @@ def make_table(results: Sequence[Result], facts: Mapping[str, str]) -> str:
     rows = [HEADINGS, ("---",) * len(HEADINGS)]
     for one in results:
         figures = (one.calls, one.prompt_tokens, one.completion_tokens, one.seconds)
-        rows.append((one.task, one.kind, one.outcome, *map(str, figures), one.why.replace("|", "\\|")))
-    right, wrong = (sum(one.outcome == word for one in results) for word in ("right", "wrong"))
+        told = "told" if one.doubtful else ""
+        rows.append((one.task, one.kind, one.outcome, *map(str, figures), told, one.why.replace("|", "\\|")))
+    right, wrong = ([one for one in results if one.outcome == word] for word in ("right", "wrong"))
+    doubted = (sum(one.doubtful for one in group) for group in (right, wrong))
     touched = sum(one.touched for one in results)
     return "\n".join(
         [
-            f"{right} of {len(results)} tasks right, {wrong} ended well but wrong, {touched} touched the workspace.",
+            (
+                f"{len(right)} of {len(results)} tasks right, {len(wrong)} ended well but wrong, "
+                f"{touched} touched the workspace."
+            ),
+            "Told as doubtful: {} of those that are right, {} of those that are wrong.".format(*doubted),
             "",
             *("| " + " | ".join(row) + " |" for row in rows),
             "",

@@ -97,11 +97,21 @@ class Assignment:
 
 @dataclass(frozen=True)
 class Outcome:
-    """How the loop ended, with the model's final words and what all its answers cost."""
+    """How the loop ended, with the model's final words and what all its answers cost.
+
+    Attributes:
+        ending: why it ended.
+        answer: the final words.
+        usage: what it cost.
+        votes: of a panel, the answers that brought what was chosen.
+        heard: all answers of it that ended the work; 0 where none was asked.
+    """
 
     ending: Ending
     answer: str = ""
     usage: Usage = Usage()
+    votes: int = 0
+    heard: int = 0
 
 
 @dataclass(frozen=True)
@@ -168,6 +178,8 @@ class _Loop:
     nudged: bool = False
     objected: bool = False
     wrong: str = ""
+    votes: int = 0
+    heard: int = 0
 
     async def run(self) -> Outcome:
         self.messages = list(self.assignment.brief)
@@ -240,9 +252,10 @@ class _Loop:
                     attempts += [attempt] if attempt and attempt.ends else []
         votes = Counter(attempt.essence for attempt in attempts)
         chosen = max(attempts, key=lambda attempt: votes[attempt.essence])  # the earliest of equals
+        self.votes, self.heard = votes[chosen.essence], len(attempts)
         if chosen is self.latest:
             return chosen
-        thought = f"{votes[chosen.essence]} of {len(attempts)} answers bring this."
+        thought = f"{self.votes} of {self.heard} answers bring this."
         codes = tuple(step.action.code for step in chosen.steps)
         redone = await self._act(chosen.answer, thought, codes, afresh=True)
         return redone if redone.ends else chosen
@@ -313,7 +326,7 @@ class _Loop:
         self.messages += [Message("assistant", best.answer), Message("user", words, pictures)]
 
     def _end(self, ending: Ending, answer: str = "") -> Outcome:
-        return Outcome(ending, answer, self.usage)
+        return Outcome(ending, answer, self.usage, self.votes, self.heard)
 
 
 def _pictures(steps: Sequence[Step]) -> tuple[Artifact, ...]:

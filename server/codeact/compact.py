@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from codeact.advice import advise
+from codeact.agent import Outcome
 from codeact.findings import hidden_bars
 from codeact.mending import add_imports, list_columns, make_folders
 from codeact.models.base import Model, is_small
@@ -20,6 +21,7 @@ FIRST = Sampling(max_tokens=500, stop=("\n```\n", "\nif __name__"))
 PANEL = replace(FIRST, samples=6, temperature=0.6, afresh=True)
 TURNS = 5
 FENCE = "```python\n"
+FEW, SHARE = 3, 0.45  # votes for an answer that is taken without a word, and which part of all
 MAX_ANSWER = 4000  # characters of what code printed
 
 
@@ -43,6 +45,19 @@ def ask_for_code(model: Model, opening: str) -> Asking:
     begun = opening if model.name.startswith("local:") else ""
     panel = replace(PANEL, opening=begun)
     return Asking((replace(FIRST, opening=begun), *(panel,) * (TURNS - 1)), panel)
+
+
+def doubt(outcome: Outcome) -> str:
+    """What to say of an answer that few others agreed with; empty if enough did, or no panel was asked.
+
+    Of answers with at least three votes and nearly half of all, most are right; of the others, few are.
+    """
+    if not outcome.heard or (outcome.votes >= FEW and outcome.votes >= SHARE * outcome.heard):
+        return ""
+    said = f"of {outcome.heard} answers of the model, {outcome.votes} came to this"
+    if outcome.heard == 1:
+        said = "only one of the model's answers came to an end"
+    return f"Doubtful: {said}. Check it, say it in other words, or ask a larger model."
 
 
 def keep_helpers(code: str) -> str:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from codeact.agent import Assignment, Ending, work
-from codeact.compact import FENCE, Asking, ask_for_code, conclude, describe_briefly, keep_helpers
+from codeact.compact import FENCE, Asking, ask_for_code, conclude, describe_briefly, doubt, keep_helpers
 from codeact.consensus import essence_of, names_in
 from codeact.events import Event, RunEnded, StepTaken
 from codeact.filesets import named_folder
@@ -242,6 +242,7 @@ async def answer_question(walk: Walk, buffers: Mapping[str, str], recorded: Reco
         walk.say(f"asking {model.name}")
         outcome = await work(assignment, model, sandbox, walk.settings.budget, inquiry.tell, asking.schedule)
         walk.usage += outcome.usage
+        walk.remark(doubt(outcome))
         if not recorded:
             save_remedies(walk.settings, learn(remedies, inquiry.steps))
         made, changed = await inquiry.changes()

@@ -8,6 +8,7 @@ from pathlib import PurePosixPath
 
 from codeact import __version__
 from codeact.agent import Ending, work
+from codeact.compact import doubt
 from codeact.drafting import MAX_SAID, SCRIPT_SECONDS, Drafting, describe_failure
 from codeact.events import RunEnded, TestsRan
 from codeact.evidence import Evidence, Tally
@@ -40,6 +41,7 @@ async def write_script(walk: Walk, buffers: Mapping[str, str], recorded: Recordi
         walk.say(f"asking {model.name}")
         outcome = await work(assignment, model, sandbox, walk.settings.budget, drafting.tell, asking.schedule)
         walk.usage += outcome.usage
+        walk.remark(doubt(outcome))
         if outcome.ending is not Ending.SOLVED:
             return walk.end("failed", f"No working script: {outcome.ending}.")
         await sandbox.restore()

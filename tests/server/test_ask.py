@@ -10,6 +10,8 @@ import pytest
 from openai_server import Fault, ScriptedOpenAI, say
 from workspaces import MENDED, TESTS, contents, make_workspace
 
+from codeact.agent import Ending, Outcome
+from codeact.compact import doubt
 from codeact.run import run_task
 from codeact.settings import Settings, load_settings
 from codeact.trajectory import Task, TaskKind
@@ -133,9 +135,26 @@ async def test_a_small_model_is_heard_several_times(workspace: Path, scripted: S
     settings = replace(settings, model=replace(settings.model, name="scripted-1.5b"))
     ended = await run_task(ask("What is the sum of all sales?"), settings)
     assert len(server.requests) == 2
-    assert ended.answer == "Total 7", "four of six, and the earliest of them"
+    assert (ended.answer, ended.note) == ("Total 7", ""), "four of six, and the earliest of them"
     changed = {patch.path: patch.after for patch in ended.proposal.patches} if ended.proposal else {}
     assert set(changed) == {"note.txt"}
+
+
+@pytest.mark.parametrize(
+    ("votes", "heard", "said"),
+    [
+        (0, 0, ""),
+        (4, 8, ""),
+        (3, 4, ""),
+        (2, 2, "of 2 answers of the model, 2"),
+        (4, 13, "of 13 answers of the model, 4"),
+    ],
+)
+def test_an_answer_that_few_others_come_to_is_told_as_doubtful(votes: int, heard: int, said: str) -> None:
+    """Two that agree are no crowd, and a third of many is none."""
+    told = doubt(Outcome(Ending.ANSWERED, "7", votes=votes, heard=heard))
+    assert said in told
+    assert bool(said) == bool(told)
 
 
 async def test_an_answer_of_a_small_model_that_misses_what_was_asked_does_not_count(
@@ -176,6 +195,7 @@ async def test_a_small_models_follow_up_keeps_its_variables_when_it_begins_anew(
     settings = replace(settings, model=replace(settings.model, name="scripted-1.5b"))
     first = await run_task(ask("How many sales are there?"), settings)
     assert "3 rows" in first.answer, "a panel that does not come keeps nobody waiting"
+    assert first.note.startswith("Doubtful: only one of the model's answers came to an end.")
     wrong = "```python\nrows = []\nprint(rows[0])\n```"
     right = "```python\nprint(sum(int(row['amount']) for row in rows))\n```"
     server = scripted([say(wrong), say(right)])
