@@ -188,6 +188,8 @@ class Drafting:
         """What is wrong with a script that changes files, as its second run shows; empty if nothing is."""
         if not self.effect:
             return f"It changes none of {self.files}."
+        if emptied := [path for path, now in self.effect.items() if now and not now.content.strip()]:
+            return f"It leaves nothing of {emptied[0]}. Lines that need no change must be in the list that is returned."
         await self.sandbox.spawn(command, timeout=SCRIPT_SECONDS)
         twice = {path: now for path, now in (await self.sandbox.changes()).files.items() if path != self.path}
         changed = sorted(path for path in {**self.effect, **twice} if self.effect.get(path) != twice.get(path))

@@ -131,23 +131,25 @@ async def test_a_script_that_never_works_is_no_proposal(workspace: Path, scripte
 
 
 async def test_a_small_models_change_of_files_is_tried_twice(workspace: Path, scripted: Start) -> None:
-    """It writes what becomes of one file; what changes a file again, or none at all, is told and not proposed."""
+    """It writes what becomes of one file; what empties a file, changes it again, or changes none is not proposed."""
 
     def change(body: str) -> str:
         return f"```python\nfrom kit import read_lines\n\ndef change(lines, path):\n    {body}\n```"
 
+    emptying = change("return [line for line in lines if 'mine' in line]")
     doubling = change("return ['# mine', *lines]")
     nothing = change("return lines")
     right = change("return lines if lines[:1] == ['# mine'] else ['# mine', *lines]")
-    server = scripted([say(doubling), say(nothing, doubling, *[right] * 4)])
+    server = scripted([say(emptying), say(doubling), say(nothing, doubling, *[right] * 4)])
     settings = settings_for(workspace, server)
     settings = replace(settings, model=replace(settings.model, name="scripted-1.5b"))
     task = Task(kind=TaskKind.SCRIPT, instruction="Write a script that adds the line '# mine' to all Python files.")
     ended = await run_task(task, settings)
     assert ended.status == "verified", ended.message
-    first, second = [request["messages"][-1]["content"] for request in server.requests]
+    first, second, third = [request["messages"][-1]["content"] for request in server.requests]
     assert 'for each of these files, and what it returns is written: sorted(Path(".").rglob("*.py"))' in first
-    assert "Run a second time, it changes calc.py again." in second
+    assert "It leaves nothing of calc.py." in second
+    assert "Run a second time, it changes calc.py again." in third
     assert ended.proposal
     changed = {patch.path for patch in ended.proposal.patches}
     assert {"calc.py", "test_calc.py"} < changed
