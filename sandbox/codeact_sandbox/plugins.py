@@ -41,11 +41,16 @@ def _shorten(module: types.ModuleType) -> types.ModuleType:
     """A module with those attributes only that may be fixtures, or hide one."""
     short = types.ModuleType(module.__name__)
     for name, value in vars(module).items():
-        is_fixture = type(value).__name__ == "FixtureFunctionDefinition" or "_pytestfixturefunction" in _names(value)
-        if is_fixture or isinstance(value, WRAPPED) or "__wrapped__" in _names(value):
+        if _matters(value):
             setattr(short, name, value)
     return short
 
 
-def _names(value: object) -> Any:  # noqa: ANN401 - a dictionary or a view of one
-    return getattr(value, "__dict__", ())
+def _matters(value: object) -> bool:
+    """Whether it may be a fixture, or hide one; so does what cannot be looked at."""
+    try:
+        names = getattr(value, "__dict__", ())
+        is_fixture = type(value).__name__ == "FixtureFunctionDefinition" or "_pytestfixturefunction" in names
+        return is_fixture or isinstance(value, WRAPPED) or "__wrapped__" in names
+    except Exception:  # noqa: BLE001 - a proxy of nothing, say
+        return True

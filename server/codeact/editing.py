@@ -12,6 +12,7 @@ from pathlib import PurePosixPath
 from codeact.filesets import bare, describe_fileset, spared_folders, spell_out
 from codeact.findings import unmade_files
 from codeact.kits import choose_kit, import_line
+from codeact.surroundings import is_named
 
 FUNCTION = "change"
 VERBS = """
@@ -68,7 +69,7 @@ def files_to_change(instruction: str, paths: Sequence[str]) -> str:
 
 def opening(instruction: str, paths: Sequence[str]) -> str:
     """How a model's function begins, for a model that goes on from there: with the texts that the task names."""
-    named = [path for path in paths if path.endswith(TEXTS) and PurePosixPath(path).name in instruction]
+    named = [path for path in paths if path.endswith(TEXTS) and is_named(path, instruction)]
     names = {path: _as_name(PurePosixPath(path).stem) for path in named}
     read = [f"    {name} = read_lines({path!r})\n" for path, name in names.items()]
     kit = import_line(choose_kit(instruction, paths, linewise=True))

@@ -11,6 +11,7 @@ from codeact.filesets import named_folder, spell_out
 from codeact.findings import asked_columns, unmade_files
 from codeact.logs import log_columns
 from codeact.scriptkit import KIT
+from codeact.surroundings import is_named
 
 TABLES = (".csv", ".tsv", ".json", ".jsonl", ".xml")
 EACH = re.compile(
@@ -72,12 +73,13 @@ def opening(instruction: str, paths: Sequence[str], fileset: str, texts: Mapping
         fileset: an expression for the files that are meant, if several are.
         texts: of the tables and logs of the workspace, by path.
     """
-    tables = [path for path in paths if path.endswith(TABLES) and path in instruction]
+    tables = [path for path in paths if path.endswith(TABLES) and is_named(path, instruction)]
     first = f"    rows = read_rows({tables[0]!r})\n{_about_rows(tables[0], texts)}" if len(tables) == 1 else ""
     first = f"    paths = {fileset}\n" if fileset else first
     if fileset and len(unmade_files(instruction, paths, ())) == 1 and not EACH.search(instruction):
         folder = named_folder(paths, instruction)
-        first += _gather({path: text for path, text in texts.items() if path.startswith(folder)}, fileset)
+        inside = {path: text for path, text in texts.items() if not folder or path.startswith(f"{folder}/")}
+        first += _gather(inside, fileset)
     first += f"    columns = {list(columns)!r}\n" if (columns := asked_columns(instruction)) else ""
     names = import_line(choose_kit(instruction, paths))
     begun = f"```python\nimport json\nimport re\nfrom pathlib import Path\n\n{names}\n\n\ndef work():\n"

@@ -56,7 +56,8 @@ def log_columns(text: str) -> LogColumns | None:
     rows = [line.split() for line in text.splitlines()[:MAX_LINES] if line.strip()]
     if len(rows) < 2:  # noqa: PLR2004 - one line is like itself
         return None
-    width = min(map(len, rows))
+    width = sorted(map(len, rows))[int((1 - MOST) * len(rows))]
+    rows = [row for row in rows if len(row) >= width]
     names: list[str] = []
     units: dict[str, str] = {}
     for at in range(min(width, MAX_COLUMNS)):

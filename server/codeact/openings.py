@@ -74,8 +74,9 @@ def _read_logs(question: str, logs: Mapping[str, str]) -> str:
     if found is None:
         return ""
     [place], names = folders, list(found.names)
-    listed = f'for path in sorted(Path("{place}").glob("*.log")) for line in open(path)'
-    lines = listed if len(chosen) > 1 else f"for line in open({next(iter(chosen))!r})"
+    listed = f'sorted(Path("{place}").glob("*.log"))' if len(chosen) == len(logs) else f"{sorted(chosen)}"
+    lines = f"for path in {listed} for line in open(path)"
+    lines = lines if len(chosen) > 1 else f"for line in open({next(iter(chosen))!r})"
     read = f"{_about(names)}table = pd.DataFrame([line.strip(){found.split} {lines}], columns={names})"
     numbers = [(name, f".str.replace({unit!r}, '')" if unit else "") for name, unit in found.units.items()]
     made = [f"table[{name!r}] = pd.to_numeric(table[{name!r}]{bare}, errors='coerce')" for name, bare in numbers]

@@ -81,8 +81,9 @@ def is_access_log(snapshot: Snapshot, path: str) -> bool:
 
 
 def is_named(path: str, words: str) -> bool:
-    """Whether words name a file, by its path or its name."""
-    return re.search(rf"(?<![\w-]){re.escape(PurePosixPath(path).name)}(?![\w-])", words) is not None
+    """Whether words name a file, by its path, the end of that, or its name."""
+    named = re.finditer(rf"(?<![\w./-])(?:[\w.-]+/)*{re.escape(PurePosixPath(path).name)}(?![\w-])", words)
+    return any(f"/{path}".endswith(f"/{found[0].removeprefix('./')}") for found in named)
 
 
 def read_tables(snapshot: Snapshot) -> dict[str, str]:

@@ -89,6 +89,9 @@ def test_a_log_is_a_table_where_its_lines_are_alike() -> None:
     ]
     two = table_opening("How many?", {"logs/a.log": "9:00 WARN hot now\n", "logs/b.log": "9:01 INFO all is well\n"})
     assert 'for path in sorted(Path("logs").glob("*.log")) for line in open(path)]' in two
+    three = {f"logs/{name}.log": f"9:00 WARN {name} is hot\n" for name in "abc"}
+    some = table_opening("How many in a.log and b.log?", three)
+    assert "for path in ['logs/a.log', 'logs/b.log'] for line in open(path)]" in some
     assert table_opening("How many?", {"app.log": "started\nready to serve\n"}) == ""
 
 
@@ -114,7 +117,9 @@ def test_the_parts_of_a_log_are_known_by_how_they_look(lines: str, names: str, u
 
 def test_a_line_that_is_no_other_line_s_like_is_passed_over() -> None:
     """One traceback does not spoil a log; one line, or lines without anything known, are no table."""
-    assert log_columns("9:00 INFO ok\n" * 100 + "Traceback now: x\n")
+    found = log_columns("9:00 INFO ok\n" * 100 + "Traceback\n")
+    assert found
+    assert found.names == ("time", "level", "part3")
     assert log_columns("9:00 INFO ok\n") is None
     assert log_columns("some words\nother words\n") is None
 
@@ -144,3 +149,5 @@ def test_a_file_is_named_by_its_whole_name() -> None:
     assert is_named("data/customers.csv", "Read `customers.csv`.")
     assert is_named("data/customers.csv", "Read data/customers.csv.")
     assert not is_named("customers.csv", "Write top_customers.csv.")
+    assert not is_named("old/sales.csv", "Read data/sales.csv.")
+    assert is_named("shop/data/sales.csv", "Read ./data/sales.csv.")
